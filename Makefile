@@ -1,0 +1,94 @@
+# One name per command; .ci/run calls the same ones. `make` alone lists them.
+# After `make setup` nothing here needs the network, except `make lock`.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.stamp
+LOCKS := requirements.txt requirements-stubs.txt
+
+# Directories that are checked as strictly as can be; `bench` joins them when it is there.
+STRICT := gateline.py gateway simulator tests $(wildcard bench)
+
+# A virtual environment holds its own absolute path, so one that was moved or copied is not done: the stamp says where.
+ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
+.PHONY: $(STAMP)
+endif
+
+.PHONY: help setup demo test check bench clean lock python
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+setup: $(STAMP) ## make .venv from the lock and install Gateline into it
+
+# The stamp goes first and comes back last: an interrupted setup leaves none, and the next one starts afresh.
+$(STAMP): $(LOCKS) pyproject.toml
+	@python="$$($(MAKE) -s python)"; \
+	if [ "$$(cat $(STAMP) 2>/dev/null)" = "$(CURDIR)" ] && $(BIN)/python -c '' 2>/dev/null; then \
+		echo "Bringing $(VENV) up to date with the lock."; \
+	else \
+		echo "Making $(VENV) with $$python."; \
+		rm -rf $(VENV); "$$python" -m venv $(VENV); \
+	fi; \
+	rm -rf $(STAMP) $(VENV)/stubs; \
+	export PIP_DISABLE_PIP_VERSION_CHECK=1; \
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.txt; \
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --target $(VENV)/stubs -r requirements-stubs.txt; \
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .; \
+	printf '%s\n' "$(CURDIR)" > $(STAMP); \
+	echo "Gateline is set up. Next: make demo"
+
+# Prints the Python that setup would use: the first that is new enough and can make a virtual environment.
+python:
+	@old=""; \
+	for python in $${PYTHON:-python3.11 /usr/bin/python3.11 python3 python3.12 python3.13 /usr/bin/python3}; do \
+		"$$python" -c '' 2>/dev/null || continue; \
+		"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || continue; \
+		if "$$python" -c 'import ensurepip, venv' 2>/dev/null; then command -v "$$python"; exit 0; fi; \
+		old="$$python"; \
+	done; \
+	if [ -n "$$old" ]; then \
+		version="$$("$$old" -c 'import sys; print("%d.%d" % sys.version_info[:2])')"; \
+		echo "$$old cannot make virtual environments: install that part with" \
+			"'sudo apt install python$$version-venv' and run 'make setup' again." >&2; \
+	else \
+		echo "No Python 3.11 or newer was found: install one with 'sudo apt install python3.11 python3.11-venv'," \
+			"or name it, as in 'make setup PYTHON=/path/to/python3.11'." >&2; \
+	fi; \
+	exit 1
+
+demo: $(STAMP) ## a gateline at its evening peak, counted against the truth
+	@$(BIN)/gateline demo
+
+test: $(STAMP) ## every test, the slow ones too
+	@$(BIN)/python -m pytest
+
+check: $(STAMP) ## format, lint, types, walls and the quick tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy $(STRICT)
+	$(BIN)/mypy --config-file mypy-firmware.ini firmware
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q -m "not slow"
+
+bench: $(STAMP) ## measure, on this machine
+	@$(BIN)/python -m bench
+
+clean: ## remove all that make and the tools made, .venv too
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Needs the network. The compiler works in a throw-away environment, so that it is no part of the lock.
+lock: ## compile the locks anew from requirements*.in
+	@python="$$($(MAKE) -s python)"; tools="$$(mktemp -d)"; trap 'rm -rf "$$tools"' EXIT; \
+	"$$python" -m venv "$$tools"; "$$tools/bin/python" -m pip install --quiet pip-tools==7.6.2; \
+	for part in requirements requirements-stubs; do \
+		CUSTOM_COMPILE_COMMAND="make lock" "$$tools/bin/pip-compile" --quiet --generate-hashes --allow-unsafe \
+			--strip-extras --no-emit-index-url --no-emit-find-links --output-file $$part.txt $$part.in; \
+	done

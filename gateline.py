@@ -1,0 +1,92 @@
+"""The front door: the `gateline` command.
+
+It joins the command groups of the gateway and the simulator, which never see each other, and decides nothing itself.
+A group is imported only when it is asked for, so that `gateline device` doesn't wait for a simulator it never uses.
+What a user can mend arrives here as a `UserError` of either side and leaves as one sentence on stderr and status 2.
+Commands, options and their defaults don't belong here: they live beside what they command.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+import typer
+
+__version__ = "0.1.0"
+
+USAGE_STATUS = 2
+"""What a shell sees when the user can mend it: wrong usage, a taken port, a directory that can't be written."""
+
+
+def _join_demo(app: typer.Typer) -> None:
+    # Only this file sees both sides: the demo is handed the gateway it starts, and knows only how to call it.
+    from gateway.embedded import EmbeddedGateway
+    from simulator.cli import demo_command
+
+    app.command("demo")(demo_command(EmbeddedGateway))
+
+
+def _join_gateway(app: typer.Typer) -> None:
+    from gateway.cli import app_gateway
+
+    app.add_typer(app_gateway, name="gateway")
+
+
+def _join_device(app: typer.Typer) -> None:
+    from gateway.cli import app_device
+
+    app.add_typer(app_device, name="device")
+
+
+Join = Callable[[typer.Typer], None]
+
+GROUPS: dict[str, Join] = {"demo": _join_demo, "gateway": _join_gateway, "device": _join_device}
+"""Every command group, in the order in which the help lists them."""
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"gateline {__version__}")
+        raise typer.Exit
+
+
+def build(words: Sequence[str], groups: dict[str, Join] = GROUPS) -> typer.Typer:
+    """The command line for `words`: with the one group they name, or with all when they name none (help, a slip)."""
+    app = typer.Typer(name="gateline", no_args_is_help=True, pretty_exceptions_enable=False)
+
+    @app.callback(help="A fare gate whose every part can be studied, and whose riders cannot.")
+    def front_door(
+        version: Annotated[
+            bool, typer.Option("--version", help="Say the version and end.", callback=_say_version, is_eager=True)
+        ] = False,
+    ) -> None:
+        pass
+
+    named = next((word for word in words if not word.startswith("-")), None)
+    for name, join in groups.items():
+        if name == named or named not in groups:
+            join(app)
+    return app
+
+
+def user_errors() -> tuple[type[Exception], ...]:
+    """The `UserError` of each side that has been imported: the other can't have raised one."""
+    modules = (sys.modules.get(f"{side}.errors") for side in ("gateway", "simulator"))
+    return tuple(module.UserError for module in modules if module is not None)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line in `arguments`, or the process's own; always ends by `SystemExit`."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        # --version needs none of the groups, and answers even where one can't be imported.
+        build(words, {} if words == ["--version"] else GROUPS)(words, prog_name="gateline")
+    except Exception as error:
+        if not isinstance(error, user_errors()):
+            raise
+        typer.echo(f"gateline: {error}", err=True)
+        raise SystemExit(USAGE_STATUS) from error
+
+
+if __name__ == "__main__":
+    main()

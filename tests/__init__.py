@@ -1,0 +1,1 @@
+"""The project's tests: run them with `make check` (the quick ones) or `make test` (all)."""
