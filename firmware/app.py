@@ -1,0 +1,221 @@
+"""One gate: the engines joined to one board, and the tick loop's two questions.
+
+``handle(now, events)`` does everything that is due at ``now``; ``next_deadline(now)`` says when to call again. Both are
+pure with respect to time, so the same object runs in a MicroPython process, on a chip, or a thousand at a time on a
+virtual clock.
+"""
+
+from chumicro_timing import ticks_add, ticks_diff
+
+from firmware.boards import board as b
+from firmware.config import VERSION
+from firmware.fare import passes
+from firmware.fare.handles import service_day
+from firmware.lane import passage, turnstile
+from firmware.report import records
+from firmware.report.delivery import Delivery
+from firmware.report.outbox import Outbox
+from firmware.report.reporter import Reporter
+from firmware.report.seal import Seal
+
+try:
+    from firmware.fare import test_token
+
+    VERIFIERS: tuple = (test_token.verify,)
+except ImportError:  # a physical board's bundle has no test token
+    VERIFIERS = ()
+
+_MAX_SLEEP_MS = 60000
+_FREE_GRANT = passes.Decision(True)
+
+
+def next_boot(storage):
+    """Count this boot in durable storage; from 1."""
+    text = storage.read("boot")
+    boot = int(text) + 1 if text else 1
+    storage.write("boot", str(boot).encode())
+    return boot
+
+
+class Gate:
+    """``link_factory(settings, seal, boot, board, delivery, version)`` or None for a gate without a network."""
+
+    def __init__(self, board, settings, link_factory=None):
+        self._board = board
+        self._settings = settings
+        self.boot = next_boot(board.storage)
+        self.outbox = Outbox(board.storage, self.boot, settings.outbox_records)
+        self.reporter = Reporter(settings, board.storage, self.outbox, board.random_bytes)
+        self.delivery = Delivery(self.outbox, self.boot, settings.resend_ms)
+        self.turnstile = turnstile.Turnstile(settings.release_ms, settings.refuse_ms)
+        self.detector = passage.PassageDetector(settings.beams)
+        self._grant = None  # presented, not yet carried by a body
+        self._applied = None
+        self.worst_tick_ms = 0
+        self.stopping = False
+        seal = Seal(settings.key)
+        self.link = None
+        if link_factory is not None:
+            self.link = link_factory(settings, seal, self.boot, board, self.delivery, VERSION)
+        self._health_at = ticks_add(board.ticks_ms(), min(settings.interval_ms, 1 << 27))
+        self.reporter.notice(self._epoch(), "boot")
+        self._show()
+
+    def _epoch(self):
+        return self._board.epoch_ms()[0]
+
+    # -- the loop
+
+    def handle(self, now, events):
+        """Everything due at ``now`` (ticks), the input ``events`` first, each at its own time."""
+        started = self._board.ticks_ms()
+        for ticks, kind, a, value in events:
+            if kind == b.BEAM:
+                for event, body in self.detector.edge(ticks, a, value):
+                    self._body(event, body, ticks)
+                if value == 0 and self.detector.clear():
+                    self._cleared(ticks)
+            elif kind == b.MEDIUM:
+                self._medium(a, ticks)
+            elif kind == b.FIRE:
+                self._fire(a, ticks)
+            elif kind == b.STOP:
+                self.stopping = True
+            self._show()
+        if self.turnstile.tick(now):
+            self._grant = None
+            if not self.detector.clear():
+                self.turnstile.handle(turnstile.INTRUDED, now)
+            self._show()
+        self.reporter.tick(self._epoch())
+        if self.link is not None:
+            self._communicate(self.link, now)
+        took = ticks_diff(self._board.ticks_ms(), started)
+        if took > self.worst_tick_ms:
+            self.worst_tick_ms = took
+
+    def _communicate(self, link, now):
+        link.handle(now)
+        found = self.delivery.next_batch(now)
+        if found is not None:
+            link.send_batch(*found)
+        if ticks_diff(self._health_at, now) <= 0:
+            self._health_at = ticks_add(now, min(self._settings.interval_ms, 1 << 27))
+            if link.is_connected:
+                heap_free = self._board.heap_free()
+                link.send_health(
+                    records.health(
+                        self.boot,
+                        heap_free // 256 * 256 if heap_free >= 0 else -1,
+                        self.worst_tick_ms,
+                        len(self.outbox),
+                        self.delivery.refused,
+                    )
+                )
+
+    def next_deadline(self, now):
+        """Ticks until which nothing needs doing unless an input or a socket asks; at most a minute ahead."""
+        soonest_ms = _MAX_SLEEP_MS
+        for deadline in (
+            self.turnstile.next_deadline(),
+            self.delivery.next_deadline(),
+            None if self.link is None else self.link.next_deadline(now),
+            None if self.link is None else self._health_at,
+        ):
+            if deadline is not None:
+                soonest_ms = min(soonest_ms, ticks_diff(deadline, now))
+        close_ms = self.reporter.next_close_in(self._epoch())
+        if close_ms is not None:
+            soonest_ms = min(soonest_ms, close_ms)
+        return ticks_add(now, max(0, soonest_ms))
+
+    def poll(self, now):
+        """(socket, interest) of the link, or None."""
+        return None if self.link is None else self.link.poll(now)
+
+    def close(self):
+        if self.link is not None:
+            self.link.close()
+
+    # -- events
+
+    def _show(self):
+        state = self.turnstile.state
+        if state != self._applied:
+            self._applied = state
+            arm, lamp, sound = self.turnstile.outputs()
+            self._board.apply(arm, lamp, sound, state)
+
+    def _medium(self, medium, ticks):
+        if self.turnstile.state not in (turnstile.LOCKED, turnstile.REFUSING):
+            return  # the reader is off; the lamp says so
+        epoch_ms, _ = self._board.epoch_ms()
+        decision = passes.decide(VERIFIERS, medium, service_day(epoch_ms, self._settings.day_start_ms))
+        if decision.accepted:
+            self._grant = decision
+            self.turnstile.handle(turnstile.GRANTED, ticks)
+        else:
+            self.turnstile.handle(turnstile.REFUSED, ticks)
+            self.reporter.refused(epoch_ms)
+
+    def _body(self, event, body, ticks):
+        if event == passage.ENTERED:
+            self._entered(body, ticks)
+        elif event == passage.COMPLETED:
+            self._completed(body, ticks)
+        elif body.grant is not None:
+            if body.grant is not _FREE_GRANT and self.turnstile.state == turnstile.PASSING:
+                self._grant = body.grant  # may try again until the release times out
+            self.turnstile.handle(turnstile.TURNED_BACK, ticks)
+
+    def _entered(self, body, ticks):
+        state = self.turnstile.state
+        if state == turnstile.FREE:
+            body.grant = _FREE_GRANT
+            self.turnstile.handle(turnstile.ENTERED, ticks)
+        elif state == turnstile.RELEASED and body.origin == passage.FRONT:
+            body.grant = self._grant
+            self._grant = None
+            self.turnstile.handle(turnstile.ENTERED, ticks)
+        else:
+            self.turnstile.handle(turnstile.INTRUDED, ticks)
+
+    def _completed(self, body, ticks):
+        epoch_ms, valid = self._board.epoch_ms()
+        way = self._way(body)
+        if body.grant is None:
+            if body.origin == passage.BACK:
+                what = "reverse"
+            elif body.behind:
+                what = "tailgate"
+            else:
+                what = "forced"
+            self.reporter.irregular(epoch_ms, way, what, body.confidence(), body.trace)
+            return
+        if body.grant is _FREE_GRANT:
+            self.reporter.passed_free(epoch_ms, way)
+        else:
+            self.reporter.passed(epoch_ms, valid, way, body.grant, body.transit_ms(ticks))
+        self.turnstile.handle(turnstile.PASSED, ticks)
+
+    def _way(self, body):
+        if body.origin == passage.FRONT:
+            return self._settings.way
+        return "exit" if self._settings.way == "entry" else "entry"
+
+    def _cleared(self, ticks):
+        if self.turnstile.state not in (turnstile.LOCKED, turnstile.REFUSING):
+            self.turnstile.handle(turnstile.CLEARED, ticks)
+
+    def _fire(self, on, ticks):
+        if bool(on) == (self.turnstile.state == turnstile.FREE):
+            return
+        if on:
+            self._grant = None
+            for body in self.detector.bodies:
+                if body.grant is None:
+                    body.grant = _FREE_GRANT
+        self.turnstile.handle(turnstile.FIRE_ON if on else turnstile.FIRE_OFF, ticks)
+        if not on and self.detector.clear():
+            self.turnstile.handle(turnstile.CLEARED, ticks)
+        self.reporter.notice(self._epoch(), "fire_on" if on else "fire_off")

@@ -1,0 +1,61 @@
+"""Durable storage of a board: a handful of small files in one folder.
+
+Rules: ``write`` is atomic (a new file renamed over the old one); ``append`` may be torn by a power cut, so every line
+ends in a newline and a reader drops a last line without one. Names are flat and ASCII. What is written reaches the
+operating system before the call returns, so it survives the death of the process; on a microcontroller the file system
+(littlefs) commits when the file is closed.
+"""
+
+import os
+
+
+class FileStorage:
+    """Files in one folder, on MicroPython and CPython alike. Raises OSError (28: no space left) as the system does."""
+
+    def __init__(self, folder):
+        self._folder = folder
+        try:
+            os.mkdir(folder)
+        except OSError:
+            os.listdir(folder)  # it exists, or this says why not
+        for name in self.names():
+            if name.endswith(".new"):  # a write that a power cut interrupted
+                self.remove(name)
+
+    def _path(self, name):
+        return self._folder + "/" + name
+
+    def names(self):
+        return sorted(os.listdir(self._folder))
+
+    def read(self, name):
+        """The file's bytes, or None when there is no such file."""
+        try:
+            with open(self._path(name), "rb") as file:
+                return file.read()
+        except OSError as error:
+            if error.args[0] == 2:  # ENOENT
+                return None
+            raise
+
+    def lines(self, name):
+        """Complete lines without their newline, one at a time (a whole file may not fit the heap)."""
+        with open(self._path(name), "rb") as file:
+            while True:
+                line = file.readline()
+                if not line or line[-1] != 10:
+                    return
+                yield line[:-1]
+
+    def write(self, name, data):
+        path = self._path(name)
+        with open(path + ".new", "wb") as file:
+            file.write(data)
+        os.rename(path + ".new", path)
+
+    def append(self, name, data):
+        with open(self._path(name), "ab") as file:
+            file.write(data)
+
+    def remove(self, name):
+        os.remove(self._path(name))

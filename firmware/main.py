@@ -1,0 +1,36 @@
+"""Start of a gate, and its loop: read the board, feed the engines, wait.
+
+On an emulated board: ``micropython -X heapsize=... -m firmware.main FOLDER PORT DEVICE``.
+"""
+
+import sys
+
+from firmware import app, config
+from firmware.link.mqtt import MqttLink
+
+
+def run(board):
+    """Serve until the board says stop."""
+    settings = config.load(board.storage)
+    gate = app.Gate(board, settings, MqttLink if settings.networked else None)
+    events = ()
+    while not gate.stopping:
+        now = board.ticks_ms()
+        gate.handle(now, events)
+        now = board.ticks_ms()
+        events = board.wait(gate.next_deadline(now), gate.poll(now))
+    gate.close()
+
+
+def main(arguments):
+    from firmware.boards.emulated import EmulatedBoard, PlantGone
+
+    folder, port, device = arguments
+    try:
+        run(EmulatedBoard(folder, int(port), device))
+    except PlantGone:
+        print("%s: the plant is gone" % device)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,167 @@
+"""The reporter: what happened at the gate in, records into the outbox.
+
+Rules (docs/privacy.md): a rider who has not consented appears only in a tally; a physical device holds consented
+passages
+to the interval's end, shuffles them, then numbers them; detail about one irregular passage is written only where
+irregular.py exists and the site is emulated; everything else is counted once per service day.
+
+Pure logic over durable storage: ``epoch_ms`` is an argument, randomness comes from the board.
+"""
+
+from firmware.fare.handles import DAY_MS, service_day
+from firmware.report import records
+from firmware.report.journal import Journal
+
+try:
+    from firmware.report import irregular as irregular_records
+except ImportError:  # a physical board's bundle does not have it
+    irregular_records = None  # type: ignore[assignment]
+
+_REFUSED = "refused"
+
+
+class Reporter:
+    """``settings`` gives interval_ms, tally_min, day_start_ms, send_at_once; ``way`` is the lane's own."""
+
+    def __init__(self, settings, storage, outbox, random_bytes):
+        self._settings = settings
+        self._outbox = outbox
+        self._random_bytes = random_bytes
+        self._tally = Journal(storage, "t", outbox.tags)
+        self._held = Journal(storage, "h", outbox.tags)
+        self._day = Journal(storage, "d", outbox.tags)
+        self._tally_start = self._first_number(self._tally)
+        self._held_start = self._first_number(self._held)
+        self._open_day = self._first_number(self._day)
+
+    @staticmethod
+    def _first_number(journal):
+        """Each journal's first line is where its interval starts (epoch ms, or the service day)."""
+        for line in journal.lines():
+            return int(line)
+        return None
+
+    # -- what happened
+
+    def passed(self, epoch_ms, valid, way, decision, transit_ms):
+        """A rider passed on an accepted medium. Without a valid clock there is no service day, so only a count."""
+        if decision.consent and decision.handle and valid:
+            at = epoch_ms if self._settings.send_at_once else self._interval_start(epoch_ms)
+            record = records.passage(at, way, decision.product, decision.handle, transit_ms)
+            if self._settings.send_at_once:
+                self._outbox.append(record)
+            else:
+                self._held_start = self._open(self._held, self._held_start, at)
+                self._held.append(record)
+        else:
+            self._count(epoch_ms, way, "d" if not decision.consent else "p")
+
+    def passed_free(self, epoch_ms, way):
+        """A rider passed while the gate was released to all."""
+        self._count(epoch_ms, way, "f")
+
+    def _count(self, epoch_ms, way, what):
+        self._tally_start = self._open(self._tally, self._tally_start, self._interval_start(epoch_ms))
+        self._tally.append((way + what).encode())
+
+    def refused(self, epoch_ms):
+        self._daily(epoch_ms, _REFUSED)
+
+    def irregular(self, epoch_ms, way, what, confidence, trace):
+        """One irregular passage: told at once by an emulated device, else only counted."""
+        if irregular_records is not None and self._settings.emulated:
+            self._outbox.append(irregular_records.irregular(epoch_ms, way, what, confidence, trace))
+        self._daily(epoch_ms, what)
+
+    def _daily(self, epoch_ms, what):
+        self._open_day = self._open(self._day, self._open_day, service_day(epoch_ms, self._settings.day_start_ms))
+        self._day.append(what.encode())
+
+    def notice(self, epoch_ms, what):
+        at = epoch_ms if self._settings.send_at_once else self._interval_start(epoch_ms)
+        self._outbox.append(records.notice(at, what))
+
+    @staticmethod
+    def _open(journal, start, value):
+        if journal.count:
+            return start
+        journal.append(str(value).encode())
+        return value
+
+    # -- closing
+
+    def _interval_start(self, epoch_ms):
+        return epoch_ms // self._settings.interval_ms * self._settings.interval_ms
+
+    def next_close_in(self, epoch_ms):
+        """Milliseconds to the next boundary at which something may close, or None when nothing is open."""
+        if not (self._tally.count or self._held.count or self._day.count):
+            return None
+        in_ms = self._interval_start(epoch_ms) + self._settings.interval_ms - epoch_ms
+        to_day_ms = DAY_MS - (epoch_ms - self._settings.day_start_ms) % DAY_MS
+        return min(in_ms, to_day_ms)
+
+    def tick(self, epoch_ms):
+        """Close what is due. Call at any time; a boundary that was slept through is closed late, not lost."""
+        boundary = self._interval_start(epoch_ms)
+        today = service_day(epoch_ms, self._settings.day_start_ms)
+        if self._held.count and boundary > self._held_start:
+            self._close_held()
+        if self._tally.count and boundary > self._tally_start:
+            over = service_day(self._tally_start, self._settings.day_start_ms) < today
+            if over or self._tally.count - 1 >= self._settings.tally_min:
+                self._close_tally(boundary)
+        if self._day.count and self._open_day < today:
+            self._close_day()
+
+    def _close_held(self):
+        lines = list(self._held.lines())[1:]
+        self._shuffle(lines)
+        self._outbox.append_closing(lines, self._held.name())
+        self._held.closed()
+
+    def _close_tally(self, boundary):
+        day_start_ms = self._settings.day_start_ms
+        # A tally never crosses the end of its service day, however late it is closed.
+        day_end = (service_day(self._tally_start, day_start_ms) + 1) * DAY_MS + day_start_ms
+        ways = {"entry": 0, "exit": 0}
+        kinds = {"d": 0, "p": 0, "f": 0}
+        first = True
+        for line in self._tally.lines():
+            if not first:
+                text = line.decode()
+                ways[text[:-1]] += 1
+                kinds[text[-1]] += 1
+            first = False
+        record = records.tally(
+            self._tally_start,
+            min(boundary, day_end),
+            ways["entry"],
+            ways["exit"],
+            kinds["d"] + kinds["p"],
+            kinds["f"],
+            kinds["d"],
+        )
+        self._outbox.append_closing([record], self._tally.name())
+        self._tally.closed()
+
+    def _close_day(self):
+        counts: dict = {}
+        for line in self._day.lines():
+            what = line.decode()
+            counts[what] = counts.get(what, 0) + 1
+        record = records.daily(self._open_day, counts.get(_REFUSED, 0), counts)
+        self._outbox.append_closing([record], self._day.name())
+        self._day.closed()
+
+    def _shuffle(self, items):
+        """Fisher-Yates with rejection, so that every order is equally likely (at most 65536 items)."""
+        for last in range(len(items) - 1, 0, -1):
+            limit = 65536 - 65536 % (last + 1)
+            while True:
+                two = self._random_bytes(2)
+                drawn = two[0] << 8 | two[1]
+                if drawn < limit:
+                    break
+            other = drawn % (last + 1)
+            items[last], items[other] = items[other], items[last]
