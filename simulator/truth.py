@@ -1,0 +1,195 @@
+"""The world's own account of what every rider did: JSON lines, each flushed before any device sees the deciding edge.
+
+Rules: one line per rider's outcome; it reaches the operating system before the edge (or medium) that decides it is
+handed to a device, so that a device killed in that very moment cannot leave a rider without truth. A line is never
+changed: what a device could not take (it was dead) is said by a second line of kind `unobserved` that names the rider.
+
+`expected` is what a perfect device would have reported. What an unobserved rider did is kept apart as uncertain: a
+device that died in that moment may have made it durable without being able to say so. All this grows with the riders of
+a run, as the file does.
+
+Does not belong here: what devices or the gateway say. The comparison is made elsewhere.
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+PASSED_CONSENTED = "passed_consented"
+PASSED_DECLINED = "passed_declined"
+PASSED_FREE = "passed_free"
+TAILGATED = "tailgated"
+TURNED_BACK = "turned_back"
+REFUSED = "refused"
+UNOBSERVED = "unobserved"
+KINDS = (PASSED_CONSENTED, PASSED_DECLINED, PASSED_FREE, TAILGATED, TURNED_BACK, REFUSED, UNOBSERVED)
+
+_COUNTED_AS = {
+    PASSED_DECLINED: "declined",
+    PASSED_FREE: "free",
+    TAILGATED: "tailgates",
+    TURNED_BACK: "turned_back",
+    REFUSED: "refused",
+}
+
+DAY_MS = 86_400_000
+
+
+def handle_of(nonce: bytes, service_day: int) -> str:
+    """The handle that a consented passage on this medium carries: SHA-256 of HMAC-SHA256(nonce, day in decimal)."""
+    token = hmac.new(nonce, str(service_day).encode("ascii"), hashlib.sha256).digest()
+    return hashlib.sha256(token).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one rider did; `at` in epoch ms, `handle` only where a consented passage would carry one."""
+
+    rider: str
+    lane: str
+    way: str
+    kind: str
+    consent: bool | None
+    product: str | None
+    handle: str | None
+    at: int
+
+
+@dataclass(slots=True)
+class LaneExpectation:
+    """What a perfect device at this lane has seen.
+
+    `uncertain` counts the unobserved riders by what they did, `uncertain_handles` names those who had consented: a
+    record of theirs is neither missing when it is absent nor invented when it is there.
+    """
+
+    handles: set[str] = field(default_factory=set)
+    declined: int = 0
+    free: int = 0
+    tailgates: int = 0
+    turned_back: int = 0
+    refused: int = 0
+    uncertain: dict[str, int] = field(default_factory=dict)
+    uncertain_handles: set[str] = field(default_factory=set)
+
+    @property
+    def unobserved(self) -> int:
+        """Riders whose deciding edge no device is known to have taken."""
+        return sum(self.uncertain.values())
+
+    @property
+    def passages(self) -> int:
+        """Everybody a perfect device counts as through: consented, declined and free, without tailgaters."""
+        return len(self.handles) + self.declined + self.free
+
+
+class TruthLog:
+    """Writes the truth; `path` None keeps it in memory alone (tests, benches).
+
+    `epoch_of` turns virtual ms into epoch ms; `day_start_ms` is when the service day begins after midnight UTC.
+    Raises FileExistsError when the file is there already (two truths in one file would be none) and OSError when the
+    disk will not have it.
+    """
+
+    def __init__(self, path: Path | None, epoch_of: Callable[[int], int], day_start_ms: int = 0) -> None:
+        self._file = path.open("x", encoding="ascii") if path is not None else None
+        self._epoch_of = epoch_of
+        self._day_start_ms = day_start_ms
+        self._outcomes: dict[str, Outcome] = {}
+        self._counts = dict.fromkeys(KINDS, 0)
+        self._lanes: dict[str, LaneExpectation] = {}
+        self._unobserved: set[str] = set()
+
+    def write(
+        self,
+        t_ms: int,
+        kind: str,
+        *,
+        rider: str,
+        lane: str,
+        way: str,
+        consent: bool | None = None,
+        product: str | None = None,
+        nonce: bytes | None = None,
+    ) -> Outcome:
+        """One rider's outcome at virtual time `t_ms`; returns when it is flushed. A second one raises ValueError."""
+        if kind not in KINDS or kind == UNOBSERVED:
+            raise ValueError(f"{kind!r} is no outcome of a rider")
+        if rider in self._outcomes:
+            raise ValueError(f"rider {rider} has an outcome already: {self._outcomes[rider].kind}")
+        at = self._epoch_of(t_ms)
+        handle = None
+        if kind == PASSED_CONSENTED:
+            if nonce is None:
+                raise ValueError(f"rider {rider} passed with consent but without a medium's nonce")
+            handle = handle_of(nonce, self.service_day(at))
+        outcome = Outcome(rider, lane, way, kind, consent, product, handle, at)
+        self._line(outcome)
+        self._outcomes[rider] = outcome
+        self._counts[kind] += 1
+        self._expect(self._lanes.setdefault(lane, LaneExpectation()), outcome, 1)
+        return outcome
+
+    def unobserved(self, t_ms: int, rider: str) -> None:
+        """Correct: no device took this rider's deciding edge. Said once; a rider without an outcome raises KeyError."""
+        outcome = self._outcomes[rider]
+        if rider in self._unobserved:
+            return
+        self._line(Outcome(rider, outcome.lane, outcome.way, UNOBSERVED, None, None, None, self._epoch_of(t_ms)))
+        self._unobserved.add(rider)
+        self._counts[outcome.kind] -= 1
+        self._counts[UNOBSERVED] += 1
+        lane = self._lanes[outcome.lane]
+        self._expect(lane, outcome, -1)
+        lane.uncertain[outcome.kind] = lane.uncertain.get(outcome.kind, 0) + 1
+        if outcome.handle is not None:
+            lane.uncertain_handles.add(outcome.handle)
+
+    def service_day(self, epoch_ms: int) -> int:
+        """Days since 1970-01-01 by the site's service day."""
+        return (epoch_ms - self._day_start_ms) // DAY_MS
+
+    def outcome(self, rider: str) -> Outcome | None:
+        """The rider's outcome as first written, or None while it is open."""
+        return self._outcomes.get(rider)
+
+    def counts(self) -> dict[str, int]:
+        """Riders by kind, every kind named; an unobserved rider counts as that alone."""
+        return dict(self._counts)
+
+    def expected(self) -> dict[str, LaneExpectation]:
+        """Per lane what a perfect device reports; lanes without an outcome are absent. A copy: it grows no more."""
+        return deepcopy(self._lanes)
+
+    def close(self) -> None:
+        """Close the file; harmless when done twice."""
+        if self._file is not None:
+            self._file.close()
+
+    def __enter__(self) -> "TruthLog":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @staticmethod
+    def _expect(lane: LaneExpectation, outcome: Outcome, step: int) -> None:
+        if outcome.handle is not None:
+            (lane.handles.add if step > 0 else lane.handles.discard)(outcome.handle)
+        else:
+            name = _COUNTED_AS[outcome.kind]
+            setattr(lane, name, getattr(lane, name) + step)
+
+    def _line(self, outcome: Outcome) -> None:
+        if self._file is None:
+            return
+        members = {name: getattr(outcome, name) for name in Outcome.__slots__}
+        self._file.write(json.dumps(members, separators=(",", ":")) + "\n")
+        self._file.flush()
