@@ -1,0 +1,150 @@
+"""The simulator's commands. `demo_command` gets the backend from the front door, which alone knows the gateway."""
+
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.live import Live
+
+from simulator.demo import Backend, Demo, Summary, run_folder
+from simulator.demo_view import screen, summary_table
+from simulator.devices.process import micropython_available
+
+NO_MICROPYTHON = (
+    "There is no MicroPython for this machine's processor (its wheel is for x86-64 only), so the gates' firmware runs "
+    "inside this process, under CPython."
+)
+
+
+class _Interrupt:
+    """Counts Ctrl-C and SIGTERM: the first asks for an end, the second for one at once."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._caught)
+
+    def _caught(self, number: int, frame: FrameType | None) -> None:
+        self.count += 1
+        if self.count > 1:
+            raise KeyboardInterrupt
+
+
+def demo_command(make_backend: Callable[[Path], Backend]) -> Callable[..., None]:
+    """The `demo` command, over a gateway that only the front door knows."""
+
+    def demo(
+        data: Annotated[Path, typer.Option(help="Folder for the run's data; one demo at a time may use it.")] = Path(
+            "demo-data"
+        ),
+        seconds: Annotated[
+            float | None, typer.Option(min=1, help="How long riders arrive. Without it: until Ctrl-C.")
+        ] = None,
+        headless: Annotated[bool, typer.Option("--headless", help="No live view.")] = False,
+        as_json: Annotated[
+            bool,
+            typer.Option("--json", help="Print the summary as one JSON object, and nothing else, on standard output."),
+        ] = False,
+        seed: Annotated[int, typer.Option(help="The same seed sends the same riders.")] = 7,
+        in_process: Annotated[
+            bool, typer.Option("--in-process", help="Run the firmware in this process instead of under MicroPython.")
+        ] = False,
+    ) -> None:
+        """Run a station of eight emulated gates against a broker and a gateway, and compare truth with table.
+
+        The exit status is 0 only if nothing was lost, doubled or invented.
+        """
+        status = _run(make_backend, data, seconds, headless or as_json, as_json, seed, in_process)
+        raise typer.Exit(status)
+
+    return demo
+
+
+def _run(
+    make_backend: Callable[[Path], Backend],
+    data: Path,
+    seconds: float | None,
+    headless: bool,
+    as_json: bool,
+    seed: int,
+    in_process: bool,
+) -> int:
+    out = Console(file=sys.stdout)
+    err = Console(file=sys.stderr)
+    interrupt = _Interrupt()
+    headless = headless or not out.is_terminal
+    with run_folder(data) as folder:
+        demo = Demo(make_backend(folder / "gateway"), folder, seed=seed, micropython=False if in_process else None)
+        try:
+            if not micropython_available() and not in_process:
+                err.print(NO_MICROPYTHON)
+            if not headless:
+                err.print("Starting broker, gateway and eight gates…", style="dim")
+            demo.start()
+            if headless:
+                if not as_json:
+                    out.print(f"Gateline demo: {demo.url} (page and API); Ctrl-C ends it.")
+                _headless(demo, seconds, interrupt)
+                summary = demo.finish()
+            else:
+                summary = _shown(demo, seconds, interrupt, out)
+        except KeyboardInterrupt:
+            err.print("Ended at once; riders and records on their way were left behind.")
+            return 130
+        finally:
+            demo.close()
+    if as_json:
+        print(summary.json())
+    else:
+        out.print(summary_table(summary))
+        out.print(f"The run's data: {folder}", style="dim", soft_wrap=True)
+    return 0 if summary.clean else 1
+
+
+def _headless(demo: Demo, seconds: float | None, interrupt: _Interrupt) -> None:
+    started_s = time.monotonic()
+    while not interrupt.count and (seconds is None or time.monotonic() - started_s < seconds):
+        demo.check()
+        time.sleep(0.1)
+
+
+def _shown(demo: Demo, seconds: float | None, interrupt: _Interrupt, console: Console) -> Summary:
+    started_s = time.monotonic()
+    note = f"API {demo.url}v1/health · docs {demo.url}docs"
+
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+
+        def draw() -> None:
+            station = demo.station
+            assert station is not None
+            reckoning, facts = demo.reckoned()
+            live.update(
+                screen(
+                    station.views(),
+                    url=demo.url,
+                    clock_s=time.monotonic() - started_s,
+                    riders=station.riders_sent(),
+                    stored=reckoning.recorded + reckoning.tallied,
+                    in_flight=reckoning.lost,
+                    refused=facts["duplicates_refused"],
+                    note=note,
+                ),
+                refresh=True,
+            )
+
+        def ending(text: str) -> None:
+            nonlocal note
+            note = f"Ending: {text}. Ctrl-C again ends it at once."
+            draw()
+
+        while not interrupt.count and (seconds is None or time.monotonic() - started_s < seconds):
+            demo.check()
+            draw()
+            time.sleep(0.2)
+        return demo.finish(ending)

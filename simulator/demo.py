@@ -1,0 +1,268 @@
+"""The demo: a station of emulated gates, a broker and a gateway, for as long as somebody watches; then the reckoning.
+
+The reckoning compares the world's own truth with the gateway's database, rider by rider where a handle says who, by
+counts elsewhere. It assumes nothing: a row that is missing is `lost`, a row that nobody walked for is `invented`.
+
+The gateway is reached through `Backend`, which gateline.py supplies: the simulator never imports it.
+Does not belong here: drawing (simulator/demo_view.py), the command line (simulator/cli.py).
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from simulator.errors import UserError
+from simulator.live import LiveStation
+from simulator.truth import LaneExpectation
+from simulator.world.demand import Demand, load_profile
+
+SITE = "demo"
+INTERVAL_MS = 10_000
+ENTRY_LANES = 3
+EXIT_LANES = 5
+RUNS_KEPT = 5
+
+# How long nothing may change between truth and table before the demo stops waiting for it. Longer than a device's
+# interval plus its first resend.
+_PATIENCE_S = 25.0
+_POLL_S = 0.25
+
+
+class Backend(Protocol):
+    """A broker and a gateway over one data folder."""
+
+    gateway_pid: int | None
+    broker_pid: int | None
+
+    def provision(self, site: str, devices: list[str]) -> dict[str, dict[str, Any]]:
+        """Settings per device, and those of the site's simulator under "simulator"."""
+
+    def start_broker(self) -> tuple[str, int]: ...
+
+    def start_gateway(self) -> str:
+        """Start it in a process of its own; returns its address."""
+
+    def stop(self) -> None: ...
+
+    def facts(self) -> dict[str, Any]:
+        """What the database file itself holds."""
+
+
+@dataclass(frozen=True)
+class Reckoning:
+    """Truth against table."""
+
+    lost: int
+    invented: int
+    recorded: int
+    tallied: int
+
+
+def reckon(expected: Mapping[str, LaneExpectation], facts: Mapping[str, Any]) -> Reckoning:
+    """Compare what a perfect system would hold with what the database holds.
+
+    Consented passages are compared one by one by (device, handle); those without consent and the free ones by the
+    tallies'
+    counts per device; tailgaters by the irregular records per device. Consented passages that an outbox had to fold
+    into a tally count there, so a surplus of a device's tally makes good for its missing handles, and only for those.
+    """
+    stored: dict[str, list[str]] = {}
+    for device, _, handle in facts["passages"]:
+        stored.setdefault(device, []).append(handle)
+    lost = invented = 0
+    for device in set(expected) | set(stored) | set(facts["tallied"]) | {name for name, _ in facts["irregular"]}:
+        lane = expected.get(device, LaneExpectation())
+        handles = stored.get(device, [])
+        missing = len(lane.handles - set(handles))
+        invented += len(handles) - len(lane.handles & set(handles))
+        tally = facts["tallied"].get(device, {})
+        tallied = tally.get("entries", 0) + tally.get("exits", 0)
+        surplus = tallied - (lane.declined + lane.free)
+        folded = min(missing, max(0, surplus))
+        lost += missing - folded + max(0, -surplus)
+        invented += max(0, surplus - folded)
+        told = sum(count for (name, _), count in facts["irregular"].items() if name == device) + tally.get(
+            "irregular", 0
+        )
+        lost += max(0, lane.tailgates - told)
+        invented += max(0, told - lane.tailgates)
+    tallied_all = sum(tally["entries"] + tally["exits"] for tally in facts["tallied"].values())
+    return Reckoning(lost, invented, len(facts["passages"]), tallied_all)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What the demo prints; docs/demo.md explains each member."""
+
+    riders: int
+    truth: dict[str, int]
+    recorded: int
+    tallied: int
+    stored: int
+    duplicates_refused: int
+    duplicates_stored: int
+    gaps: int
+    lost: int
+    invented: int
+    quarantined: int
+    micropython_processes: int
+    heap_limit_bytes: int | None
+    seed: int
+    wall_s: float
+
+    def json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @property
+    def clean(self) -> bool:
+        """Nothing lost, nothing twice, nothing unexplained."""
+        return not (self.lost or self.invented or self.duplicates_stored or self.gaps)
+
+
+@contextmanager
+def run_folder(data: Path) -> Iterator[Path]:
+    """A fresh folder for one run below `data`, which one demo at a time may use; old runs beyond RUNS_KEPT go."""
+    try:
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = (data / "demo.lock").open("w")
+    except OSError as error:
+        raise UserError(
+            f"Can't write in the data folder {data} ({error.strerror}). Choose another with --data, "
+            "or mend its rights or space."
+        ) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UserError(
+                f"Another demo is using the data folder {data}. End it first, or choose another folder with --data."
+            ) from error
+        runs = sorted(folder for folder in data.glob("run-*") if folder.is_dir())
+        for old in runs[: max(0, len(runs) - RUNS_KEPT + 1)]:
+            shutil.rmtree(old)
+        folder = data / f"run-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}"
+        try:
+            folder.mkdir(mode=0o700)
+        except OSError as error:
+            raise UserError(
+                f"Can't make {folder} ({error.strerror}). Choose another data folder with --data."
+            ) from error
+        yield folder
+
+
+class Demo:
+    """One run. `start`, then `progress` as often as wanted, then `finish`; `close` in any case."""
+
+    def __init__(self, backend: Backend, folder: Path, *, seed: int, micropython: bool | None = None) -> None:
+        self.backend = backend
+        self.seed = seed
+        self.folder = folder
+        self._micropython = micropython
+        self._started_s = time.monotonic()
+        self.url = ""
+        self.station: LiveStation | None = None
+        self._processes = 0
+        self._reckoned_at = 0.0
+        self._reckoned: tuple[Reckoning, dict[str, Any]] | None = None
+
+    def start(self) -> None:
+        """Provision, then broker, gateway, devices, riders."""
+        ways = {f"gate-{n + 1}": "entry" if n < ENTRY_LANES else "exit" for n in range(ENTRY_LANES + EXIT_LANES)}
+        settings = self.backend.provision(SITE, list(ways))
+        host, port = self.backend.start_broker()
+        for name, values in settings.items():
+            values["broker"].update(host=host, port=port)
+            if name in ways:
+                values["lane"] = {"way": ways[name]}
+                values["report"] = {"interval_ms": INTERVAL_MS, "tally_min": 1}
+        self.url = self.backend.start_gateway()
+        self.station = LiveStation(
+            settings,
+            ways,
+            Demand(load_profile()),
+            self.folder,
+            seed=self.seed,
+            micropython=self._micropython,
+        )
+        self.station.start()
+        self._processes = self.station.micropython_processes()
+
+    def reckoned(self, fresh: bool = False) -> tuple[Reckoning, dict[str, Any]]:
+        """Truth against table as of now (at most half a second old unless `fresh`)."""
+        assert self.station is not None
+        if fresh or self._reckoned is None or time.monotonic() - self._reckoned_at > 0.5:
+            # The truth first: a row that arrives in between must not look missing.
+            facts = self.backend.facts()
+            expected = self.station.loop.call(self.station.truth.expected)
+            self._reckoned = reckon(expected, facts), facts
+            self._reckoned_at = time.monotonic()
+        return self._reckoned
+
+    def check(self) -> None:
+        """Raise when a part of the demo has died of itself."""
+        assert self.station is not None
+        self.station.loop.check()
+        self._processes = max(self._processes, self.station.micropython_processes())
+
+    def finish(self, tell: Callable[[str], None] = lambda text: None) -> Summary:
+        """No more riders; those on their way go home, the last interval closes, everything is stored. Then the
+        summary."""
+        station = self.station
+        assert station is not None
+        station.stop_arrivals()
+        tell("no more riders; those in the lanes go through")
+        self._wait(station.idle, lambda: station.loop.call(station.truth.counts))
+        tell(f"the last interval closes (at most {INTERVAL_MS // 1000} s)")
+        self._wait(lambda: self.reckoned(fresh=True)[0].lost == 0, lambda: self.reckoned()[0])
+        self.check()
+        return self._summary()
+
+    def _wait(self, done: Callable[[], bool], watched: Callable[[], object] = lambda: None) -> None:
+        """Until `done`, or until what is `watched` has not changed for _PATIENCE_S."""
+        last = watched()
+        changed_s = time.monotonic()
+        while not done():
+            self.check()
+            time.sleep(_POLL_S)
+            now = watched()
+            if now != last:
+                last, changed_s = now, time.monotonic()
+            if time.monotonic() - changed_s > _PATIENCE_S:
+                return
+
+    def _summary(self) -> Summary:
+        station = self.station
+        assert station is not None
+        reckoning, facts = self.reckoned(fresh=True)
+        return Summary(
+            riders=station.riders_sent(),
+            truth=station.loop.call(station.truth.counts),
+            recorded=reckoning.recorded,
+            tallied=reckoning.tallied,
+            stored=facts["stored"],
+            duplicates_refused=facts["duplicates_refused"],
+            duplicates_stored=facts["duplicates_stored"],
+            gaps=facts["gaps"],
+            lost=reckoning.lost,
+            invented=reckoning.invented,
+            quarantined=sum(facts["quarantine"].values()),
+            micropython_processes=self._processes,
+            heap_limit_bytes=station.heap_limit_bytes,
+            seed=self.seed,
+            wall_s=round(time.monotonic() - self._started_s, 1),
+        )
+
+    def close(self) -> None:
+        """End every process, whatever happened."""
+        try:
+            if self.station is not None:
+                self.station.close()
+        finally:
+            self.backend.stop()

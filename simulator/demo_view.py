@@ -1,0 +1,97 @@
+"""The demo in the terminal: lanes, riders, what is stored and what is in flight. Draws; knows nothing else."""
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from simulator.demo import Summary
+from simulator.live import LaneView
+
+_STATE_STYLES = {
+    "locked": "dim",
+    "refusing": "yellow",
+    "released": "green",
+    "passing": "bold green",
+    "clearing": "green",
+    "intrusion": "bold red",
+    "free": "bold yellow",
+    "dark": "red",
+}
+
+
+def screen(
+    lanes: Sequence[LaneView],
+    *,
+    url: str,
+    clock_s: float,
+    riders: int,
+    stored: int,
+    in_flight: int,
+    refused: int,
+    note: str,
+) -> RenderableType:
+    """One frame. `stored` counts passages and tallied riders in the database, `in_flight` what is on its way there."""
+    table = Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False)
+    for title, justify in (("lane", "left"), ("way", "left"), ("state", "left"), ("through", "right")):
+        table.add_column(title, justify="right" if justify == "right" else "left")
+    table.add_column("waiting", justify="left")
+    table.add_column("process", justify="right")
+    for lane in lanes:
+        process = "in process" if lane.pid is None else str(lane.pid)
+        table.add_row(
+            lane.name,
+            "entry →" if lane.way == "entry" else "← exit",
+            Text(lane.state, style=_STATE_STYLES.get(lane.state, "")),
+            str(lane.through),
+            "●" * min(lane.queue, 12) + (f" {lane.queue}" if lane.queue > 12 else ""),
+            process if lane.boots <= 1 else f"{process} (boot {lane.boots})",
+        )
+    totals = Table.grid(expand=True)
+    for _ in range(4):
+        totals.add_column(justify="center")
+    totals.add_row(
+        *(
+            Text.assemble((str(value), "bold"), f" {name}")
+            for value, name in (
+                (riders, "riders came"),
+                (stored, "in the table"),
+                (in_flight, "in flight"),
+                (refused, "duplicates refused"),
+            )
+        )
+    )
+    return Panel(
+        Group(Text.assemble(("page  ", "dim"), (url, "bold cyan")), Text(note, style="dim"), table, totals),
+        title="[bold]Gateline[/] · rate the gate, not the rider",
+        subtitle=f"{clock_s:.0f} s · Ctrl-C ends it",
+        box=box.ROUNDED,
+    )
+
+
+def summary_table(summary: Summary) -> RenderableType:
+    """The summary in words."""
+    table = Table(box=box.SIMPLE_HEAD, show_header=False)
+    table.add_column(justify="right", style="bold")
+    table.add_column()
+    table.add_row(str(summary.riders), "riders came")
+    for kind, count in summary.truth.items():
+        if count:
+            table.add_row(str(count), f"  {kind.replace('_', ' ')}", style="dim")
+    rows = (
+        (summary.recorded, "consented passages recorded"),
+        (summary.tallied, "passages counted in tallies"),
+        (summary.stored, "records in the database"),
+        (summary.duplicates_refused, "duplicates refused"),
+        (summary.duplicates_stored, "duplicates stored"),
+        (summary.gaps, "gaps"),
+        (summary.lost, "lost"),
+        (summary.invented, "invented"),
+    )
+    for value, name in rows:
+        table.add_row(str(value), name)
+    verdict = "Nothing was lost." if summary.clean else "Truth and table do not agree."
+    return Group(table, Text(verdict, style="bold green" if summary.clean else "bold red"))

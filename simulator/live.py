@@ -1,0 +1,248 @@
+"""A live station: lanes with real firmware behind a broker, paced to real time.
+
+Joins the world's station, the plants and the devices (MicroPython processes, or the engines in this process where
+there is no
+MicroPython) and keeps them running: a device whose process dies loses its power, the riders notice, and a moment later
+it boots again over the same storage.
+
+Does not belong here: the gateway, the terminal, the reckoning (simulator/demo.py).
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from firmware import config
+from firmware.link.mqtt import MqttLink
+from simulator.clock import Scheduler
+from simulator.devices import bundle
+from simulator.devices.in_process import InProcessDevice
+from simulator.devices.process import PlantServer, ProcessDevice, micropython_available
+from simulator.pacing import PacedLoop, Source
+from simulator.plant.lane import LanePlant
+from simulator.scene import ScenePublisher
+from simulator.truth import TruthLog
+from simulator.world.demand import Demand
+from simulator.world.station import Station
+
+_FRAME_MS = 100
+_REBOOT_MS = 1000
+
+
+@dataclass(frozen=True)
+class LaneView:
+    """One lane as a terminal shows it."""
+
+    name: str
+    way: str
+    state: str
+    through: int
+    queue: int
+    pid: int | None
+    boots: int
+
+
+class Lane:
+    """A plant and the device that drives it; a `Source` of the paced loop."""
+
+    def __init__(self, station: "LiveStation", settings: dict[str, Any], way: str) -> None:
+        self.name: str = settings["device"]
+        self.station = station
+        self.state = "dark"
+        self.boots = 0
+        self.plant = LanePlant(station.scheduler, name=self.name, way=way)
+        self.device: ProcessDevice | InProcessDevice = station.make_device(settings, self._outputs)
+        self.plant.post = self._post
+        self._booting: list[tuple[int, int | bytes, int]] | None = None
+
+    def _post(self, t_ms: int, kind: int, a: int | bytes, value: int) -> None:
+        if self._booting is None:
+            self.device.post(t_ms, kind, a, value)
+        else:
+            self._booting.append((kind, a, value))
+
+    def _outputs(self, t_ms: int, arm: int, lamp: int, sound: int, state: str) -> None:
+        self.state = state
+        self.plant.apply(t_ms, arm, lamp, sound)
+
+    def power_on(self) -> None:
+        """Give the plant its power and boot the device, which then learns of fire and broken beams."""
+        self.boots += 1
+        self._booting = []
+        self.plant.power(True)
+        if isinstance(self.device, ProcessDevice):
+            if self.device.process is None:
+                self.device.spawn()
+            self.device.connect()
+        else:
+            self.device.start()
+        missed, self._booting = self._booting, None
+        for kind, a, value in missed:
+            self.device.post(self.station.scheduler.now_ms, kind, a, value)
+
+    def power_off(self) -> None:
+        """SIGKILL, or its like in process; the lane goes dark."""
+        taken_ms = self.device.taken_until_ms if isinstance(self.device, ProcessDevice) else None
+        self.device.kill()
+        self.plant.power(False, taken_ms)
+        self.state = "dark"
+
+    def reboot(self) -> None:
+        """Power off now, on again a moment later."""
+        self.power_off()
+        self.station.scheduler.after(_REBOOT_MS, self.power_on)
+
+    # -- Source
+
+    def watched(self) -> tuple[Any, int] | None:
+        if isinstance(self.device, ProcessDevice):
+            return None if self.device.socket is None else (self.device.socket, 1)
+        return self.device.poll()
+
+    def ready(self) -> None:
+        if isinstance(self.device, InProcessDevice):
+            self.device.wake()
+        elif self.device.socket is not None and not self.device.readable():
+            self.reboot()
+
+    def view(self) -> LaneView:
+        pid = self.device.pid if isinstance(self.device, ProcessDevice) else None
+        through = self.station.passed.get(self.name, 0)
+        queue = self.station.world.queue_lengths()[self.name]
+        return LaneView(self.name, self.plant.way, self.state, through, queue, pid, self.boots)
+
+
+class LiveStation:
+    """`settings` per device as provisioned (with "simulator" for the scene's credential), `ways` per device.
+
+    `folder` gets the truth, each device's storage and its log. Raises UserError and OSError as the parts do.
+    """
+
+    def __init__(
+        self,
+        settings: dict[str, dict[str, Any]],
+        ways: dict[str, str],
+        demand: Demand | None,
+        folder: Path,
+        *,
+        seed: int,
+        speed: int = 1,
+        micropython: bool | None = None,
+    ) -> None:
+        self.scheduler = Scheduler()
+        self.seed = seed
+        self.speed = speed
+        self.folder = folder
+        self.micropython = micropython_available() if micropython is None else micropython
+        self._epoch_start_ms = int(time.time() * 1000)
+        self._server = PlantServer() if self.micropython else None
+        self._bundle = bundle.build("emulated", folder / "bundle") if self.micropython else None
+        self.truth = TruthLog(folder / "truth.jsonl", self.epoch_of)
+        self.passed: dict[str, int] = {}
+        self._scene = ScenePublisher(settings["simulator"])
+        self.lanes = {name: Lane(self, settings[name], way) for name, way in ways.items()}
+        self.world = Station(
+            self.scheduler, [lane.plant for lane in self.lanes.values()], demand, seed=seed, truth=self.truth
+        )
+        self.loop = PacedLoop(self.scheduler, lambda: list[Source](self.lanes.values()), speed)
+
+    def epoch_of(self, t_ms: int) -> int:
+        """Epoch ms of a virtual time."""
+        return self._epoch_start_ms + t_ms
+
+    def make_device(
+        self, settings: dict[str, Any], outputs: Callable[[int, int, int, int, str], None]
+    ) -> ProcessDevice | InProcessDevice:
+        """A device of the kind that this station runs."""
+        folder = self.folder / "devices" / settings["device"]
+        if self._server is not None and self._bundle is not None:
+            return ProcessDevice(
+                self.scheduler,
+                settings,
+                outputs,
+                self.epoch_of,
+                server=self._server,
+                bundle=self._bundle,
+                folder=folder,
+                speed=self.speed,
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        return InProcessDevice(
+            self.scheduler,
+            settings,
+            outputs,
+            self.epoch_of,
+            seed=self.seed,
+            folder=folder,
+            link_factory=MqttLink,
+        )
+
+    def start(self) -> None:
+        """Boot all devices, then let time run."""
+        lanes = list(self.lanes.values())
+        for lane in lanes:
+            if isinstance(lane.device, ProcessDevice):
+                lane.device.spawn()  # side by side; power_on waits for each
+        for lane in lanes:
+            lane.power_on()
+        self._frame()
+        self.loop.start()
+
+    def _frame(self) -> None:
+        now_ms = self.scheduler.now_ms
+        for name, lane in self.lanes.items():
+            self._scene.publish(name, self.epoch_of(now_ms), lane.state, lane.plant.snapshot(now_ms))
+        self.scheduler.after(_FRAME_MS * self.speed, self._frame)
+
+    # -- from other threads
+
+    def views(self) -> list[LaneView]:
+        def look() -> list[LaneView]:
+            expected = self.truth.expected()
+            self.passed = {name: lane.passages + lane.tailgates for name, lane in expected.items()}
+            return [lane.view() for lane in self.lanes.values()]
+
+        return self.loop.call(look)
+
+    def riders_sent(self) -> int:
+        return self.loop.call(lambda: self.world.riders_sent)
+
+    def stop_arrivals(self) -> None:
+        self.loop.call(self.world.stop_arrivals)
+
+    def idle(self) -> bool:
+        """No rider is waiting or in a lane."""
+        return self.loop.call(self.world.idle)
+
+    def micropython_processes(self) -> int:
+        """Devices that are running processes now and said themselves that they run on MicroPython."""
+        if self._server is None:
+            return 0
+        runtimes = self._server.runtimes
+        return sum(
+            1
+            for lane in self.lanes.values()
+            if isinstance(lane.device, ProcessDevice)
+            and lane.device.process is not None
+            and lane.device.process.poll() is None
+            and runtimes.get(lane.name) == "micropython"
+        )
+
+    @property
+    def heap_limit_bytes(self) -> int | None:
+        """The heap each device runs under; None in process, where nothing limits it."""
+        return config.HEAP_LIMIT_BYTES if self.micropython else None
+
+    def close(self) -> None:
+        """End time, then the devices, cleanly."""
+        try:
+            self.loop.stop()
+        finally:
+            for lane in self.lanes.values():
+                lane.device.stop()
+            if self._server is not None:
+                self._server.close()
+            self._scene.close()
+            self.truth.close()

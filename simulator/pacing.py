@@ -1,0 +1,153 @@
+"""Real time as a pacing of virtual time: one thread that runs the scheduler and the devices' sockets.
+
+Rules: nothing here decides anything about riders or gates. What other threads want done is a call that runs between two
+events (`call`). The thread sleeps in select until the next virtual event, a socket or a call.
+
+Does not belong here: what a lane is, MQTT, the terminal.
+"""
+
+import selectors
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, Protocol, TypeVar
+
+from simulator.clock import Scheduler
+
+T = TypeVar("T")
+
+_IDLE_S = 0.5
+
+
+class Source(Protocol):
+    """Something with a socket that the loop watches."""
+
+    def watched(self) -> tuple[Any, int] | None:
+        """(socket, 1 read | 2 write), or None while there is none."""
+
+    def ready(self) -> None:
+        """The socket is ready."""
+
+
+class PacedLoop:
+    """Runs `scheduler` at `speed` virtual milliseconds a real one, from `start()` to `stop()`.
+
+    `late_ms` is the worst real lateness of a virtual event so far. An error in a callback ends the thread and is raised
+    by `stop()` and `check()`.
+    """
+
+    def __init__(self, scheduler: Scheduler, sources: Callable[[], list[Source]], speed: int = 1) -> None:
+        if speed < 1:
+            raise ValueError("a paced run is at least as fast as real time")
+        self.scheduler = scheduler
+        self.speed = speed
+        self.late_ms = 0
+        self._sources = sources
+        self._calls: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
+        self._wake_out, self._wake_in = socket.socketpair()
+        self._wake_out.setblocking(False)
+        self._wake_in.setblocking(False)
+        self._running = False
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._serve, name="paced loop", daemon=True)
+
+    def start(self) -> None:
+        self._running = True
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; raises what ended it earlier, if anything did."""
+        self._running = False
+        self._wake()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join()
+        self._wake_out.close()
+        self._wake_in.close()
+        self.check()
+
+    def check(self) -> None:
+        """Raise what ended the thread, if anything did."""
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+
+    def call(self, fn: Callable[[], T], timeout_s: float = 30.0) -> T:
+        """Run `fn` in the loop's thread between two events and return what it returns."""
+        if not self._thread.is_alive():
+            self.check()
+            return fn()
+        future: Future[T] = Future()
+        self._calls.append((fn, future))
+        self._wake()
+        return future.result(timeout_s)
+
+    def _wake(self) -> None:
+        try:
+            self._wake_in.send(b"x")
+        except (BlockingIOError, OSError):
+            return  # it is awake already, or gone
+
+    # -- the thread
+
+    def _serve(self) -> None:
+        try:
+            self._loop()
+        except BaseException as error:
+            self._error = error
+        finally:
+            while self._calls:
+                self._calls.popleft()[1].cancel()
+
+    def _loop(self) -> None:
+        scheduler = self.scheduler
+        started_s = time.monotonic()
+        started_ms = scheduler.now_ms
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._wake_out, selectors.EVENT_READ)
+            while self._running:
+                virtual_ms = started_ms + int((time.monotonic() - started_s) * 1000 * self.speed)
+                self._run_due(max(virtual_ms, scheduler.now_ms))
+                while self._calls:
+                    fn, future = self._calls.popleft()
+                    try:
+                        future.set_result(fn())
+                    except BaseException as error:
+                        future.set_exception(error)
+                self._wait(selector, started_s, started_ms)
+
+    def _run_due(self, virtual_ms: int) -> None:
+        due_ms = self.scheduler.next_at()
+        if due_ms is not None and due_ms < virtual_ms:
+            self.late_ms = max(self.late_ms, (virtual_ms - due_ms) // self.speed)
+        self.scheduler.run_until(virtual_ms)
+
+    def _wait(self, selector: selectors.BaseSelector, started_s: float, started_ms: int) -> None:
+        next_ms = self.scheduler.next_at()
+        timeout_s = _IDLE_S
+        if next_ms is not None:
+            due_s = started_s + (next_ms - started_ms) / 1000 / self.speed
+            timeout_s = min(timeout_s, max(0.0, due_s - time.monotonic()))
+        watched: list[tuple[Any, Source]] = []
+        for source in self._sources():
+            wanted = source.watched()
+            if wanted is not None:
+                sock, interest = wanted
+                selector.register(
+                    sock,
+                    (selectors.EVENT_READ if interest & 1 else 0) | (selectors.EVENT_WRITE if interest & 2 else 0),
+                )
+                watched.append((sock, source))
+        ready = {key.fileobj for key, _ in selector.select(timeout_s)}
+        for sock, _ in watched:
+            selector.unregister(sock)
+        if self._wake_out in ready:
+            self._wake_out.recv(4096)
+        if len(ready) > (self._wake_out in ready):
+            virtual_ms = started_ms + int((time.monotonic() - started_s) * 1000 * self.speed)
+            self._run_due(max(virtual_ms, self.scheduler.now_ms))
+            for sock, source in watched:
+                if sock in ready:
+                    source.ready()
