@@ -1,5 +1,6 @@
-"""Steps a second of the in-process device: one step is one input event through the whole firmware (beams, turnstile, fare,
-report, outbox in memory). The peer is a bare heapq loop with a function call an event, the least that any simulation does.
+"""Steps a second of the in-process device: one step is one input event through the whole firmware (beams, turnstile,
+fare, report, outbox in memory). The peer is a bare heapq loop with a function call an event, the least that any
+simulation does.
 """
 
 import time

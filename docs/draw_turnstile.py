@@ -21,7 +21,7 @@ def page() -> str:
     lines = [
         "# The turnstile",
         "",
-        "Drawn from the table in `firmware/lane/turnstile.py` by `python docs/draw_turnstile.py`; don't edit it by hand.",
+        "Drawn from the table in `firmware/lane/turnstile.py` by `python docs/draw_turnstile.py`; don't edit it here.",
         "An event that a state does not list is an error and changes nothing.",
         "",
         "```mermaid",
