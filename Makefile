@@ -5,7 +5,6 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-MAKEFLAGS += --no-print-directory
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,6 +19,27 @@ ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
 .PHONY: $(STAMP)
 endif
 
+# Sets $$python: the first that is new enough and can make a virtual environment; says what to install if there is none.
+# A piece of shell and no target, for a recipe that calls make is run even by `make -n`.
+define FIND_PYTHON
+python=""; old=""; \
+for candidate in $${PYTHON:-python3.11 /usr/bin/python3.11 python3 python3.12 python3.13 /usr/bin/python3}; do \
+	"$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+	if "$$candidate" -c 'import ensurepip, venv' 2>/dev/null; then python="$$(command -v "$$candidate")"; break; fi; \
+	old="$$candidate"; \
+done; \
+if [ -z "$$python" ] && [ -n "$$old" ]; then \
+	version="$$("$$old" -c 'import sys; print("%d.%d" % sys.version_info[:2])')"; \
+	echo "$$old cannot make virtual environments: install that part with" \
+		"'sudo apt install python$$version-venv' and run 'make setup' again." >&2; \
+	exit 1; \
+elif [ -z "$$python" ]; then \
+	echo "No Python 3.11 or newer was found: install one with 'sudo apt install python3.11 python3.11-venv'," \
+		"or name it, as in 'make setup PYTHON=/path/to/python3.11'." >&2; \
+	exit 1; \
+fi;
+endef
+
 .PHONY: help setup demo test check bench clean lock python
 
 help: ## this list
@@ -29,10 +49,10 @@ setup: $(STAMP) ## make .venv from the lock and install Gateline into it
 
 # The stamp goes first and comes back last: an interrupted setup leaves none, and the next one starts afresh.
 $(STAMP): $(LOCKS) pyproject.toml
-	@python="$$($(MAKE) -s python)"; \
-	if [ "$$(cat $(STAMP) 2>/dev/null)" = "$(CURDIR)" ] && $(BIN)/python -c '' 2>/dev/null; then \
+	@if [ "$$(cat $(STAMP) 2>/dev/null)" = "$(CURDIR)" ] && $(BIN)/python -c '' 2>/dev/null; then \
 		echo "Bringing $(VENV) up to date with the lock."; \
 	else \
+		$(FIND_PYTHON) \
 		echo "Making $(VENV) with $$python."; \
 		rm -rf $(VENV); "$$python" -m venv $(VENV); \
 	fi; \
@@ -44,24 +64,8 @@ $(STAMP): $(LOCKS) pyproject.toml
 	printf '%s\n' "$(CURDIR)" > $(STAMP); \
 	echo "Gateline is set up. Next: make demo"
 
-# Prints the Python that setup would use: the first that is new enough and can make a virtual environment.
-python:
-	@old=""; \
-	for python in $${PYTHON:-python3.11 /usr/bin/python3.11 python3 python3.12 python3.13 /usr/bin/python3}; do \
-		"$$python" -c '' 2>/dev/null || continue; \
-		"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || continue; \
-		if "$$python" -c 'import ensurepip, venv' 2>/dev/null; then command -v "$$python"; exit 0; fi; \
-		old="$$python"; \
-	done; \
-	if [ -n "$$old" ]; then \
-		version="$$("$$old" -c 'import sys; print("%d.%d" % sys.version_info[:2])')"; \
-		echo "$$old cannot make virtual environments: install that part with" \
-			"'sudo apt install python$$version-venv' and run 'make setup' again." >&2; \
-	else \
-		echo "No Python 3.11 or newer was found: install one with 'sudo apt install python3.11 python3.11-venv'," \
-			"or name it, as in 'make setup PYTHON=/path/to/python3.11'." >&2; \
-	fi; \
-	exit 1
+python: # the Python that setup would use
+	@$(FIND_PYTHON) echo "$$python"
 
 demo: $(STAMP) ## a gateline at its evening peak, counted against the truth
 	@$(BIN)/gateline demo
@@ -86,7 +90,7 @@ clean: ## remove all that make and the tools made, .venv too
 
 # Needs the network. The compiler works in a throw-away environment, so that it is no part of the lock.
 lock: ## compile the locks anew from requirements*.in
-	@python="$$($(MAKE) -s python)"; tools="$$(mktemp -d)"; trap 'rm -rf "$$tools"' EXIT; \
+	@$(FIND_PYTHON) tools="$$(mktemp -d)"; trap 'rm -rf "$$tools"' EXIT; \
 	"$$python" -m venv "$$tools"; "$$tools/bin/python" -m pip install --quiet pip-tools==7.6.2; \
 	for part in requirements requirements-stubs; do \
 		CUSTOM_COMPILE_COMMAND="make lock" "$$tools/bin/pip-compile" --quiet --generate-hashes --allow-unsafe \

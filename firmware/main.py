@@ -3,6 +3,7 @@
 On an emulated board: ``micropython -X heapsize=... -m firmware.main FOLDER PORT DEVICE``.
 """
 
+import gc
 import sys
 
 from firmware import app, config
@@ -11,12 +12,15 @@ from firmware.link.mqtt import MqttLink
 
 def run(board):
     """Serve until the board says stop."""
+    if hasattr(gc, "threshold"):
+        gc.threshold(8192)  # collect early and often: a long pause between collections leaves the heap in pieces
     settings = config.load(board.storage)
     gate = app.Gate(board, settings, MqttLink if settings.networked else None)
     events = ()
-    while not gate.stopping:
-        now = board.ticks_ms()
-        gate.handle(now, events)
+    while True:
+        gate.handle(board.ticks_ms(), events)
+        if gate.stopping:
+            break
         now = board.ticks_ms()
         events = board.wait(gate.next_deadline(now), gate.poll(now))
     gate.close()

@@ -60,7 +60,7 @@ def demo_command(make_backend: Callable[[Path], Backend]) -> Callable[..., None]
 
         The exit status is 0 only if nothing was lost, doubled or invented.
         """
-        status = _run(make_backend, data, seconds, headless or as_json, as_json, seed, in_process)
+        status = _run(make_backend, data.resolve(), seconds, headless or as_json, as_json, seed, in_process)
         raise typer.Exit(status)
 
     return demo

@@ -29,6 +29,7 @@ from simulator.world.station import Station
 
 _FRAME_MS = 100
 _REBOOT_MS = 1000
+_FALSE_STARTS_MAX = 3
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Lane:
         self.station = station
         self.state = "dark"
         self.boots = 0
+        self._false_starts = 0
         self.plant = LanePlant(station.scheduler, name=self.name, way=way)
         self.device: ProcessDevice | InProcessDevice = station.make_device(settings, self._outputs)
         self.plant.post = self._post
@@ -105,12 +107,16 @@ class Lane:
         if isinstance(self.device, InProcessDevice):
             self.device.wake()
         elif self.device.socket is not None and not self.device.readable():
+            # A gate that never gets as far as waiting would boot for ever and nobody would know why.
+            self._false_starts = 0 if self.device.served else self._false_starts + 1
+            if self._false_starts == _FALSE_STARTS_MAX:
+                raise self.device.died()
             self.reboot()
 
     def view(self) -> LaneView:
         pid = self.device.pid if isinstance(self.device, ProcessDevice) else None
         through = self.station.passed.get(self.name, 0)
-        queue = self.station.world.queue_lengths()[self.name]
+        queue = self.station.world.queue_length(self.name)
         return LaneView(self.name, self.plant.way, self.state, through, queue, pid, self.boots)
 
 

@@ -8,6 +8,13 @@ operating system before the call returns, so it survives the death of the proces
 
 import os
 
+try:
+    _entries = os.ilistdir  # an iterator, where a list of all names may not fit the heap
+except AttributeError:  # CPython
+
+    def _entries(folder):  # type: ignore[misc]
+        return [(name,) for name in os.listdir(folder)]
+
 
 class FileStorage:
     """Files in one folder, on MicroPython and CPython alike. Raises OSError (28: no space left) as the system does."""
@@ -25,8 +32,9 @@ class FileStorage:
     def _path(self, name):
         return self._folder + "/" + name
 
-    def names(self):
-        return sorted(os.listdir(self._folder))
+    def names(self, prefix=""):
+        """Names that begin with ``prefix``, sorted. A full outbox has many files, so the rest is never listed."""
+        return sorted(entry[0] for entry in _entries(self._folder) if entry[0].startswith(prefix))
 
     def read(self, name):
         """The file's bytes, or None when there is no such file."""

@@ -7,8 +7,9 @@ at a time, at most WINDOW sequence numbers beyond the watermark.
 from chumicro_timing import ticks_add, ticks_diff
 
 WINDOW = 256
-BATCH_RECORDS = 32
-BATCH_BYTES = 4096
+BATCH_RECORDS = 16
+# A batch lives in several copies until its PUBACK: records, message, packet, perhaps the packet sent again.
+BATCH_BYTES = 2048
 RESEND_MS = 5000
 RESEND_MAX_MS = 30000
 REWIND_MIN_MS = 1000
@@ -100,9 +101,10 @@ class Delivery:
                     continue
                 if boot == self._at[0]:
                     seq = max(seq, self._at[1])
-            if seq >= outbox.watermark(boot) + WINDOW:
+            room = outbox.watermark(boot) + WINDOW - seq
+            if room <= 0:
                 return None
-            found = outbox.batch(boot, seq, BATCH_RECORDS, BATCH_BYTES)
+            found = outbox.batch(boot, seq, min(BATCH_RECORDS, room), BATCH_BYTES)
             if found is not None:
                 return self._hand_over(boot, found, now)
         return None
@@ -118,5 +120,5 @@ class Delivery:
         return boot, first, batch
 
     def next_deadline(self):
-        """Ticks at which silence becomes too long, or None."""
-        return self._silence if self._connected and len(self._outbox) else None
+        """Ticks at which silence becomes too long, or None. While a PUBACK is awaited, that comes first."""
+        return self._silence if self._connected and not self._busy and len(self._outbox) else None

@@ -17,7 +17,7 @@ import json
 from firmware.report import records
 from firmware.report.folding import Fold
 
-SEGMENT_RECORDS = 16
+SEGMENT_RECORDS = 32
 _NO_TAG = "-"
 
 
@@ -63,9 +63,7 @@ class Outbox:
     # -- at boot
 
     def _load(self):
-        for name in self._storage.names():
-            if name[0] != "q":
-                continue
+        for name in self._storage.names("q"):
             boot, first = int(name[1:9]), int(name[10:])
             end = first
             count = 0
@@ -110,14 +108,18 @@ class Outbox:
             self.dropped += 1
             self._unsaid += 1
             return
+        self._keep(record, _NO_TAG)
+
+    def _keep(self, record, tag):
+        """One more line at the end. A power cut leaves the whole line or none of it."""
         self._declare_dropped()
         segment = self._segments[-1] if self._segments else None
         if segment is None or segment.full or segment.boot != self._boot:
             segment = Segment(self._boot, self.next_seq)
-            self._storage.write(segment.name(), self._line(record, 1, _NO_TAG))
+            self._storage.write(segment.name(), self._line(record, 1, tag))
             self._segments.append(segment)
         else:
-            self._storage.append(segment.name(), self._line(record, 1, _NO_TAG))
+            self._storage.append(segment.name(), self._line(record, 1, tag))
         segment.count += 1
         segment.full = segment.count >= SEGMENT_RECORDS
         self.next_seq += 1
@@ -126,6 +128,9 @@ class Outbox:
     def append_closing(self, batch, tag):
         """Keep several records at once, all or none, and note that they close the journal ``tag``. Never dropped."""
         self._make_room(len(batch))
+        if len(batch) == 1:
+            self._keep(batch[0], tag)
+            return
         self._declare_dropped()
         first = self.next_seq
         lines = b"".join(self._line(record, 1, tag) for record in batch)

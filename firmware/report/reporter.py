@@ -19,6 +19,10 @@ except ImportError:  # a physical board's bundle does not have it
 
 _REFUSED = "refused"
 
+# Each held passage goes to one of these journals, drawn by chance, so that closing needs one of them in memory, never a
+# whole interval. Shuffled one by one and told one after the other, every order is equally likely (Rao 1961).
+_HELD = "ABCDEFGHIJKLMNOP"
+
 
 class Reporter:
     """``settings`` gives interval_ms, tally_min, day_start_ms, send_at_once; ``way`` is the lane's own."""
@@ -28,11 +32,15 @@ class Reporter:
         self._outbox = outbox
         self._random_bytes = random_bytes
         self._tally = Journal(storage, "t", outbox.tags)
-        self._held = Journal(storage, "h", outbox.tags)
+        self._held = [Journal(storage, letter, outbox.tags) for letter in _HELD]
         self._day = Journal(storage, "d", outbox.tags)
         self._tally_start = self._first_number(self._tally)
-        self._held_start = self._first_number(self._held)
+        self._held_start = None
+        for journal in self._held:
+            if journal.count:
+                self._held_start = self._first_number(journal)
         self._open_day = self._first_number(self._day)
+        self._boundary = None  # the last one that was looked at; not known at boot
 
     @staticmethod
     def _first_number(journal):
@@ -45,19 +53,22 @@ class Reporter:
 
     def passed(self, epoch_ms, valid, way, decision, transit_ms):
         """A rider passed on an accepted medium. Without a valid clock there is no service day, so only a count."""
+        self.tick(epoch_ms)  # what happens on a boundary belongs behind it
         if decision.consent and decision.handle and valid:
             at = epoch_ms if self._settings.send_at_once else self._interval_start(epoch_ms)
             record = records.passage(at, way, decision.product, decision.handle, transit_ms)
             if self._settings.send_at_once:
                 self._outbox.append(record)
             else:
-                self._held_start = self._open(self._held, self._held_start, at)
-                self._held.append(record)
+                journal = self._held[self._random_bytes(1)[0] % len(_HELD)]
+                self._held_start = self._open(journal, self._held_start, at)
+                journal.append(record)
         else:
             self._count(epoch_ms, way, "d" if not decision.consent else "p")
 
     def passed_free(self, epoch_ms, way):
         """A rider passed while the gate was released to all."""
+        self.tick(epoch_ms)
         self._count(epoch_ms, way, "f")
 
     def _count(self, epoch_ms, way, what):
@@ -65,10 +76,13 @@ class Reporter:
         self._tally.append((way + what).encode())
 
     def refused(self, epoch_ms):
+        """A medium was refused."""
+        self.tick(epoch_ms)
         self._daily(epoch_ms, _REFUSED)
 
     def irregular(self, epoch_ms, way, what, confidence, trace):
         """One irregular passage: told at once by an emulated device, else only counted."""
+        self.tick(epoch_ms)
         if irregular_records is not None and self._settings.emulated:
             self._outbox.append(irregular_records.irregular(epoch_ms, way, what, confidence, trace))
         self._daily(epoch_ms, what)
@@ -95,7 +109,7 @@ class Reporter:
 
     def next_close_in(self, epoch_ms):
         """Milliseconds to the next boundary at which something may close, or None when nothing is open."""
-        if not (self._tally.count or self._held.count or self._day.count):
+        if not (self._tally.count or self._holds() or self._day.count):
             return None
         in_ms = self._interval_start(epoch_ms) + self._settings.interval_ms - epoch_ms
         to_day_ms = DAY_MS - (epoch_ms - self._settings.day_start_ms) % DAY_MS
@@ -105,20 +119,28 @@ class Reporter:
         """Close what is due. Call at any time; a boundary that was slept through is closed late, not lost."""
         boundary = self._interval_start(epoch_ms)
         today = service_day(epoch_ms, self._settings.day_start_ms)
-        if self._held.count and boundary > self._held_start:
+        if self._holds() and boundary > self._held_start:
             self._close_held()
-        if self._tally.count and boundary > self._tally_start:
+        # Only when a boundary is crossed: a tally that closed as its last rider passed would tell when that was.
+        crossed = self._boundary is not None and boundary > self._boundary
+        self._boundary = boundary
+        if self._tally.count:
             over = service_day(self._tally_start, self._settings.day_start_ms) < today
-            if over or self._tally.count - 1 >= self._settings.tally_min:
+            if over or (crossed and self._tally.count - 1 >= self._settings.tally_min):
                 self._close_tally(boundary)
         if self._day.count and self._open_day < today:
             self._close_day()
 
+    def _holds(self):
+        return any(journal.count for journal in self._held)
+
     def _close_held(self):
-        lines = list(self._held.lines())[1:]
-        self._shuffle(lines)
-        self._outbox.append_closing(lines, self._held.name())
-        self._held.closed()
+        for journal in self._held:
+            lines = list(journal.lines())[1:]
+            if lines:  # a power cut may have left a journal with nothing but its start
+                self._shuffle(lines)
+                self._outbox.append_closing(lines, journal.name())
+            journal.closed()
 
     def _close_tally(self, boundary):
         day_start_ms = self._settings.day_start_ms

@@ -24,7 +24,7 @@ Outputs = Callable[[int, int, int, int, str], None]
 class Storage(Protocol):
     """What the firmware asks of durable storage; see firmware/boards/storage.py."""
 
-    def names(self) -> list[str]: ...
+    def names(self, prefix: str = "") -> list[str]: ...
     def read(self, name: str) -> bytes | None: ...
     def lines(self, name: str) -> Iterator[bytes]: ...
     def write(self, name: str, data: bytes) -> None: ...
@@ -38,8 +38,8 @@ class MemoryStorage:
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
 
-    def names(self) -> list[str]:
-        return sorted(self.files)
+    def names(self, prefix: str = "") -> list[str]:
+        return sorted(name for name in self.files if name.startswith(prefix))
 
     def read(self, name: str) -> bytes | None:
         return self.files.get(name)

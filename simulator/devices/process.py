@@ -36,7 +36,7 @@ def micropython_available() -> bool:
     return importlib.util.find_spec("micropython_unix") is not None
 
 
-class DeviceDied(Exception):
+class DeviceDied(UserError):
     """The MicroPython process ended by itself; the text has the last it said."""
 
 
@@ -106,7 +106,7 @@ class ProcessDevice:
     ) -> None:
         self.name: str = settings["device"]
         self.settings = settings
-        self.folder = folder
+        self.folder = folder.resolve()  # the process runs in another folder than ours
         self.speed = speed
         self.process: subprocess.Popen[bytes] | None = None
         self.socket: socket.socket | None = None
@@ -114,7 +114,7 @@ class ProcessDevice:
         self._outputs = outputs
         self._epoch_of = epoch_of
         self._server = server
-        self._bundle = bundle
+        self._bundle = bundle.resolve()
         self._heap_bytes = heap_bytes
         self._rest = b""
         self._posted: list[int] = []  # virtual times of lines not yet taken
@@ -123,6 +123,7 @@ class ProcessDevice:
         self._deadline: int | None = None
         self._timer: Timer | None = None
         self.taken_until_ms = 0
+        self.served = False  # since its last start it has got as far as waiting
 
     # -- life
 
@@ -162,6 +163,7 @@ class ProcessDevice:
         self._posted = []
         self._sent = self._taken = 0
         self._deadline = None
+        self.served = False
         self.taken_until_ms = now_ms
         self._write(f"H {now_ms & TICKS_MAX} {self._epoch_of(now_ms)} {self.speed}")
         if self.speed:
@@ -212,7 +214,11 @@ class ProcessDevice:
 
     def _check_alive(self) -> None:
         if self.process is None or self.process.poll() is not None:
-            raise DeviceDied(f"{self.name}: MicroPython ended by itself. It last said:\n{self.last_words()}")
+            raise self.died()
+
+    def died(self) -> DeviceDied:
+        """The error that tells of this process's end."""
+        return DeviceDied(f"{self.name}: MicroPython ended by itself. It last said:\n{self.last_words()}")
 
     def last_words(self) -> str:
         """The tail of what the process printed."""
@@ -270,6 +276,7 @@ class ProcessDevice:
             self._outputs(self._scheduler.now_ms, int(values[0]), int(values[1]), int(values[2]), values[3])
         elif kind == "W":
             self._deadline = int(values[0])
+            self.served = True
             taken = int(values[1])
             for _ in range(min(taken - self._taken, len(self._posted))):
                 self.taken_until_ms = self._posted.pop(0)
@@ -285,7 +292,7 @@ class ProcessDevice:
         while (deadline := self._waits_until()) is None:
             if not self.readable():
                 self._check_alive()
-                raise DeviceDied(f"{self.name}: MicroPython closed its plant. It last said:\n{self.last_words()}")
+                raise self.died()
         if self._timer is not None:
             self._timer.cancel()
         now_ms = self._scheduler.now_ms

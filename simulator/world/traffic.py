@@ -214,7 +214,7 @@ class LaneTraffic:
             return
         visit.granted = not self.plant.free
         visit.state = State.STARTING
-        self._set_timer(visit, at_ms, self._go)
+        self._set_timer(visit, max(at_ms, self._room_at(visit.rider)), self._go)
 
     def _go(self, visit: Visit) -> None:
         if self.plant.passable_at() is None:
@@ -244,6 +244,24 @@ class LaneTraffic:
         room_mm = self.plant.geometry.queue_mm + _ROOM_MM - (last_mm - last.rider.length_mm)
         pause_ms = max(FOLLOW_UP_MS, self._walk_ms(visit.rider, room_mm))
         self._scheduler.after(pause_ms, lambda: self._free_reader(visit))
+
+    def _room_at(self, rider: Rider) -> int:
+        """When the rider may set off without running into anybody ahead (0: at once).
+
+        Only a gate released to all lets riders in so closely. All walk straight on, so it is enough that there is room
+        at both ends of the lane.
+        """
+        spot = self.plant.geometry
+        own_ms = self._walk_ms(rider, spot.last_mm - spot.stand_mm)
+        room_at_ms = 0
+        for ahead in self._walking:
+            (t0, x0), (t1, x1) = self._body(ahead).path[0], self._body(ahead).path[-1]
+            if x1 <= x0:  # somebody who comes back; the reader is not left to the next before that
+                continue
+            for place_mm, before_ms in ((spot.stand_mm, 0), (spot.last_mm, own_ms)):
+                front_mm = place_mm + _ROOM_MM + ahead.rider.length_mm
+                room_at_ms = max(room_at_ms, t0 - (-(front_mm - x0) * (t1 - t0) // (x1 - x0)) - before_ms)
+        return room_at_ms
 
     def _pass(self, visit: Visit, from_mm: int, pace: Rider) -> None:
         """Walk through and out, at the pace of the one in front."""
@@ -296,7 +314,7 @@ class LaneTraffic:
         if blocked:
             if beam == 0 and visit.session is None:
                 visit.session = plant.session if plant.powered else 0
-                visit.free = plant.fire_on or not (visit.granted or visit.follows)
+                visit.free = plant.fire_on
         elif beam == len(plant.geometry.beams_mm) - 1:
             self._write(visit, self._passed_as(visit))
             if plant.powered and visit.session == plant.session:
@@ -307,15 +325,16 @@ class LaneTraffic:
             self._write(visit, kinds.TURNED_BACK)
 
     def _passed_as(self, visit: Visit) -> str:
-        if visit.free or (visit.follows and self.plant.fire_on):
+        if visit.free or (self.plant.fire_on and not visit.granted):
             return kinds.PASSED_FREE
-        if visit.follows:
+        if not visit.granted:  # also who set off while all might pass, and slips in behind another when that is over
             return kinds.TAILGATED
         return kinds.PASSED_CONSENTED if visit.rider.consent else kinds.PASSED_DECLINED
 
     def _write(self, visit: Visit, kind: str) -> None:
         rider = visit.rider
-        asked = visit.pays and kind != kinds.PASSED_FREE  # a medium was shown: it says product and choice
+        # Where a medium was shown, it says product and choice.
+        asked = visit.pays and kind not in (kinds.PASSED_FREE, kinds.TAILGATED)
         self._truth.write(
             self._scheduler.now_ms,
             kind,

@@ -1,0 +1,1 @@
+"""Who may say what: sequence and the privacy rules. Pure logic."""

@@ -1,0 +1,86 @@
+"""The FastAPI application: routes, page, problem details, and a lifespan that runs the gateway's parts.
+
+Rules: nothing here is fetched from elsewhere (FastAPI's own documentation pages are, so they are off; /openapi.json
+stays). The lifespan starts the service and always stops it.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib.resources import files
+
+import anyio.to_thread
+from fastapi import FastAPI
+from fastapi.responses import HTMLResponse
+
+from gateway.api import problems
+from gateway.api.routes import router
+from gateway.service import Service, Settings
+
+DESCRIPTION = """\
+A fare gate whose every part can be studied, and whose riders cannot.
+
+Times are epoch milliseconds. Lists are paged: `limit`, and `cursor` with the `next` of the page before. Errors are
+problem details (RFC 9457). Riders who have not consented appear in tallies only; handles are never shown.
+"""
+
+
+def end_process() -> None:
+    """What a gateway does when ingest has failed: end, so that whoever watches it starts it anew."""
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def create_app(settings: Settings, on_failure: Callable[[], None] = end_process) -> FastAPI:
+    """The application on the data of ``settings``; ``on_failure`` is called when ingest ends unexpectedly.
+
+    The lifespan raises :class:`~gateway.errors.UserError` where something is wrong that a user can mend.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        service = await anyio.to_thread.run_sync(Service, settings, on_failure)
+        try:
+            await anyio.to_thread.run_sync(service.start)
+            app.state.service = service
+            app.state.streams = 0
+            try:
+                yield
+            finally:
+                await anyio.to_thread.run_sync(service.stop)
+        finally:
+            service.close()
+
+    app = FastAPI(
+        title="Gateline",
+        version="1",
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    problems.install(app)
+    app.include_router(router)
+    page = files("gateway.web").joinpath("live.html").read_text(encoding="utf-8")
+
+    @app.get("/", include_in_schema=False)
+    def live_page() -> HTMLResponse:
+        nonce = secrets.token_urlsafe(16)
+        policy = (
+            f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; "
+            "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        )
+        return HTMLResponse(
+            page.replace("{{nonce}}", nonce),
+            headers={
+                "Content-Security-Policy": policy,
+                "X-Content-Type-Options": "nosniff",
+                "Referrer-Policy": "no-referrer",
+                "Cache-Control": "no-store",
+            },
+        )
+
+    return app

@@ -1,0 +1,249 @@
+"""The routes under /v1: read only, paged, filtered.
+
+Rules: a route asks Queries and LiveState and shapes the answer; SQL and decisions live elsewhere. Rows leave as they
+were stored, without handles.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Final, Literal, cast
+
+import msgspec
+from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import StreamingResponse
+
+from gateway.api import models
+from gateway.api.paging import MAX_CURSOR, decode_cursor, encode_cursor
+from gateway.api.problems import RESPONSES
+from gateway.protocol.records import MAX_INTEGER
+from gateway.service import Service
+from gateway.store.directory import Directory
+from gateway.store.queries import EVENT_KINDS, Filter, Position
+
+router = APIRouter(prefix="/v1", responses=RESPONSES)
+
+FRAME_S: Final = 0.1
+HEARTBEAT_FRAMES: Final = 100
+MAX_STREAMS: Final = 64
+
+NameFilter = Annotated[str | None, Query(max_length=32, pattern="^[a-z0-9][a-z0-9-]*$")]
+Limit = Annotated[int, Query(ge=1, le=1000, description="Rows on a page.")]
+Cursor = Annotated[str | None, Query(max_length=MAX_CURSOR, description="`next` of the page before.")]
+Since = Annotated[int | None, Query(alias="from", ge=0, le=MAX_INTEGER, description="Not before; epoch ms.")]
+Until = Annotated[int | None, Query(alias="to", ge=0, le=MAX_INTEGER, description="Before; epoch ms.")]
+
+
+def _service(request: Request) -> Service:
+    return cast(Service, request.app.state.service)
+
+
+def _position(cursor: str | None) -> Position | None:
+    if cursor is None:
+        return None
+    try:
+        return decode_cursor(cursor)
+    except ValueError:
+        raise RequestValidationError(
+            [{"loc": ("query", "cursor"), "msg": "take `next` of the page before", "type": "value_error"}]
+        ) from None
+
+
+def _devices(service: Service, site: str | None, device: str | None) -> list[str] | None:
+    """The devices that both filters leave, None for all. A device that is not known any more keeps its rows."""
+    if site is None:
+        return None if device is None else [device]
+    names = [one.sender.device for one in service.registry.devices() if one.sender.site == site]
+    return names if device is None else [name for name in names if name == device]
+
+
+def _next(request: Request, response: Response, rows: list[dict[str, Any]], limit: int, time: str) -> str | None:
+    """The cursor behind ``rows`` (which hold one more than ``limit`` when there is a next page)."""
+    if len(rows) <= limit:
+        return None
+    last = rows[limit - 1]
+    cursor = encode_cursor(Position(last[time], last["device"], last["boot"], last["seq"]))
+    response.headers["Link"] = f'<{request.url.include_query_params(cursor=cursor)}>; rel="next"'
+    return cursor
+
+
+@router.get("/sites", summary="All sites")
+def sites(request: Request) -> models.Sites:
+    """Sites with their class, which was fixed when they were created."""
+    service = _service(request)
+    devices = [device.sender.site for device in service.registry.devices()]
+    return models.Sites.model_validate(
+        {
+            "items": [
+                {
+                    "site": site.site,
+                    "class": site.site_class,
+                    "day_start_ms": site.day_start_ms,
+                    "devices": devices.count(site.site),
+                }
+                for site in Directory(service.database).sites().values()
+            ]
+        }
+    )
+
+
+@router.get("/devices", summary="All devices, or those of one site")
+def devices(request: Request, site: NameFilter = None) -> models.Devices:
+    """Devices with what they last said of themselves, and how far each of their boots is stored."""
+    service = _service(request)
+    items = []
+    for device in service.registry.devices():
+        if site is not None and device.sender.site != site:
+            continue
+        name = device.sender.device
+        lane = service.live.lane(name)
+        items.append(
+            {
+                "device": name,
+                "site": device.sender.site,
+                "link": "unknown" if lane is None else lane.link,
+                "firmware": None if lane is None else lane.firmware,
+                "boots": service.queries.boots(name),
+            }
+        )
+    return models.Devices.model_validate({"items": items})
+
+
+@router.get("/events", summary="Consented passages, irregular passages, daily totals, notices")
+def events(
+    request: Request,
+    response: Response,
+    site: NameFilter = None,
+    device: NameFilter = None,
+    kind: Annotated[
+        Literal["passage", "irregular", "daily", "device"] | None, Query(description="Only this kind.")
+    ] = None,
+    way: Annotated[Literal["entry", "exit"] | None, Query(description="Only records that have this way.")] = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> models.Events:
+    """Records with one row each, in order of their own time. Riders who declined are only in `/v1/tallies`."""
+    service = _service(request)
+    kinds = EVENT_KINDS if kind is None else (kind,)
+    wanted = Filter(_devices(service, site, device), kinds, way, since, until)
+    rows = service.queries.events(wanted, _position(cursor), limit + 1)
+    return models.Events.model_validate({"items": rows[:limit], "next": _next(request, response, rows, limit, "at")})
+
+
+@router.get("/tallies", summary="Counts of passages without a record of their own")
+def tallies(
+    request: Request,
+    response: Response,
+    site: NameFilter = None,
+    device: NameFilter = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> models.Tallies:
+    """Tallies in order of the beginning of their interval; `from` and `to` filter by that beginning."""
+    service = _service(request)
+    wanted = Filter(_devices(service, site, device), since=since, until=until)
+    rows = service.queries.tallies(wanted, _position(cursor), limit + 1)
+    return models.Tallies.model_validate(
+        {"items": rows[:limit], "next": _next(request, response, rows, limit, "from_ms")}
+    )
+
+
+@router.get("/devices/{device}/gaps", summary="What of a device did not come in order")
+def gaps(request: Request, device: str) -> models.Gaps:
+    """The proof that nothing is missing: every gap, and whether it was closed."""
+    service = _service(request)
+    if service.registry.by_name(device) is None:
+        raise HTTPException(404, "There is no such device; /v1/devices lists all.")
+    return models.Gaps.model_validate(
+        {"device": device, "boots": service.queries.boots(device), "items": service.queries.gaps(device)}
+    )
+
+
+@router.get("/health", summary="How the gateway and its devices are")
+def health(request: Request) -> models.GatewayHealth:
+    """Counts from the database, and what devices last told of themselves. Always answers 200 while it can answer."""
+    service = _service(request)
+    latest = {device: (boot, mark) for device, boot, mark in service.queries.latest_boots()}
+    told = []
+    for device in service.registry.devices():
+        name = device.sender.device
+        lane = service.live.lane(name)
+        boot, watermark = latest.get(name, (None, None))
+        report = None if lane is None else lane.health
+        told.append(
+            {
+                "device": name,
+                "link": "unknown" if lane is None else lane.link,
+                "state": None if lane is None or lane.scene is None else lane.scene.state,
+                "boot": boot,
+                "watermark": watermark,
+                "outbox": None if report is None else report.outbox,
+                "heap_free": None if report is None else report.heap_free,
+                "worst_tick_ms": None if report is None else report.worst_tick_ms,
+                "refused_stored": None if report is None else report.refused_stored,
+            }
+        )
+    ingest = service.pipeline.state.value
+    return models.GatewayHealth.model_validate(
+        {
+            "status": "ok" if ingest == "ok" else "degraded",
+            "ingest": ingest,
+            "stored": service.queries.stored(),
+            "duplicates_refused": sum(service.queries.counters("duplicates_refused").values()),
+            "gaps": service.queries.gap_states(),
+            "quarantine": service.queries.quarantined(),
+            "dropped": service.consumer.dropped,
+            "devices": told,
+        }
+    )
+
+
+@router.get(
+    "/live",
+    summary="The lanes as they move, as server-sent events",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {}}, "description": "One JSON object per event."}},
+)
+async def live(request: Request) -> StreamingResponse:
+    """About ten events a second while something changes; a comment every ten seconds while nothing does."""
+    state = request.app.state
+    if state.streams >= MAX_STREAMS:
+        raise HTTPException(503, f"{MAX_STREAMS} pages watch already; close one.", {"Retry-After": "5"})
+    state.streams += 1
+    service = _service(request)
+
+    async def frames() -> AsyncIterator[bytes]:
+        shown, quiet, ingest = -1, 0, ""
+        yield b"retry: 1000\n\n"
+        while not service.live.stopping.is_set():
+            version, state_now = service.live.version, service.pipeline.state.value
+            if version != shown or state_now != ingest:
+                shown, quiet, ingest = version, 0, state_now
+                yield b"data: " + msgspec.json.encode(service.live.snapshot() | {"ingest": ingest}) + b"\n\n"
+            else:
+                quiet += 1
+                if quiet % HEARTBEAT_FRAMES == 0:
+                    yield b": still here\n\n"
+            await asyncio.sleep(FRAME_S)
+
+    return _CountedStream(frames(), request)
+
+
+class _CountedStream(StreamingResponse):
+    """Gives its place back however it ends, also when the client left before the first frame."""
+
+    def __init__(self, frames: AsyncIterator[bytes], request: Request) -> None:
+        super().__init__(frames, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+        self._state = request.app.state
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._state.streams -= 1

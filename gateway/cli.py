@@ -1,0 +1,139 @@
+"""The gateway's commands: ``gateline gateway run`` and ``gateline device add``.
+
+Rules: what a program reads goes to standard output as JSON, what people read goes to standard error; what a user can
+mend is a UserError, which the front door turns into one sentence and status 2. Nothing is decided here.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.broker import HOST
+from gateway.errors import UserError
+
+app_gateway = typer.Typer(no_args_is_help=True, help="Run the gateway: broker to database, API and live page.")
+app_device = typer.Typer(no_args_is_help=True, help="Make devices known to the gateway.")
+
+DEFAULT_HTTP_PORT = 8080
+DEFAULT_MQTT_PORT = 1883
+
+Data = Annotated[Path, typer.Option("--data", help="The data directory; made if it is not there.")]
+
+
+@app_gateway.callback()
+def _gateway() -> None:
+    """Run the gateway: broker to database, API and live page."""
+
+
+@app_device.callback()
+def _device() -> None:
+    """Make devices known to the gateway."""
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
+        raise UserError(f"--broker takes HOST:PORT, for example 127.0.0.1:1883, and not {text!r}.")
+    return host, int(port)
+
+
+@app_gateway.command("run")
+def run(
+    data: Data = Path("gateline-data"),
+    http_port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="Port of API and page on the loopback address; 0 picks a free one.")
+    ] = DEFAULT_HTTP_PORT,
+    mqtt_port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="Port of the embedded broker; 0 picks a free one.")
+    ] = DEFAULT_MQTT_PORT,
+    broker: Annotated[
+        str | None, typer.Option(help="Use the broker at HOST:PORT and do not start the embedded one.")
+    ] = None,
+    broker_user: Annotated[str | None, typer.Option(help="User name at a broker elsewhere.")] = None,
+    broker_password: Annotated[
+        str | None, typer.Option(envvar="GATELINE_BROKER_PASSWORD", help="Password at a broker elsewhere.")
+    ] = None,
+    json_ready: Annotated[
+        bool, typer.Option("--json-ready", help="When ready, write one line of JSON to standard output.")
+    ] = False,
+    until_stdin_closes: Annotated[
+        bool, typer.Option("--until-stdin-closes", hidden=True, help="End when standard input closes.")
+    ] = False,
+) -> None:
+    """Run the gateway until it is interrupted (Ctrl-C or SIGTERM)."""
+    from gateway.api.server import serve
+    from gateway.service import Settings
+
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
+    logging.getLogger("gateline").setLevel(logging.INFO)
+    settings = Settings(
+        data,
+        broker=None if broker is None else _address(broker),
+        mqtt_port=mqtt_port,
+        broker_user=broker_user,
+        broker_password=broker_password,
+    )
+
+    def ready(url: str, mqtt: tuple[str, int]) -> None:
+        if json_ready:
+            print(json.dumps({"http": url, "mqtt": mqtt[1]}), flush=True)
+        else:
+            typer.echo(f"The gateway serves at {url} and listens to the broker at {mqtt[0]}:{mqtt[1]}.", err=True)
+
+    status = serve(settings, http_port, ready, until_stdin_closes=until_stdin_closes)
+    if status:
+        raise typer.Exit(status)
+
+
+@app_device.command("add")
+def add(
+    device: Annotated[str, typer.Argument(help="The device's name: lower-case letters, digits, hyphens.")],
+    site: Annotated[str, typer.Option(help="The site's name; made if it is not there.")],
+    site_class: Annotated[
+        str, typer.Option(help="What the site is, for ever: emulated (hardware in the simulator) or physical.")
+    ],
+    data: Data = Path("gateline-data"),
+    day_start_ms: Annotated[
+        int, typer.Option(help="When the site's service day begins, ms after midnight UTC; for a new site only.")
+    ] = 0,
+    broker: Annotated[str, typer.Option(help="Where the device finds the broker.")] = f"{HOST}:{DEFAULT_MQTT_PORT}",
+    json_only: Annotated[bool, typer.Option("--json", help="Print the settings alone, as one JSON object.")] = False,
+) -> None:
+    """Add a device: print the settings file with its key, which is shown this once."""
+    from gateway.devices.provisioning import Provisioning
+    from gateway.store.database import Database
+    from gateway.store.directory import Directory
+
+    host, port = _address(broker)
+    database = Database(data)
+    try:
+        provisioning = Provisioning(Directory(database))
+        row = provisioning.add_device(site, device, site_class, day_start_ms)
+        settings = provisioning.settings(row, host, port)
+    finally:
+        database.close()
+    typer.echo(json.dumps(settings, indent=None if json_only else 2))
+    if not json_only:
+        typer.echo(
+            f"Save this as the settings file of {device}. It holds the device's secret key and is not shown again.\n"
+            f"Then start the gateway, if it does not run: gateline gateway run --data {data}",
+            err=True,
+        )
+
+
+def main() -> None:
+    """``python -m gateway``: the same commands, without the front door."""
+    app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+    app.command("run")(run)
+    app.add_typer(app_device, name="device")
+    try:
+        app()
+    except UserError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,101 @@
+"""Provisioning: makes sites and devices, draws their keys, and writes out what a device must know.
+
+Rules: keys and passwords are drawn from the system's randomness, always; a site's class is fixed when it is created
+(I3). What a device is told is the settings dictionary of :meth:`Provisioning.settings`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any, Final
+
+from gateway.admission.rules import DAY_MS, SITE_CLASSES, SiteClass
+from gateway.devices.registry import SIMULATOR, broker_user
+from gateway.errors import UserError
+from gateway.protocol.seal import KEY_BYTES
+from gateway.protocol.topics import is_name
+from gateway.store.directory import DeviceRow, Directory, Role, SiteRow
+
+GATEWAY_USER: Final = "gateway"
+_NAME_RULE: Final = "lower-case letters, digits and hyphens, at most 32, not beginning with a hyphen"
+
+
+def _require_name(what: str, name: str) -> None:
+    if not is_name(name):
+        raise UserError(f"The {what} name {name!r} cannot be used; take {_NAME_RULE}.")
+
+
+class Provisioning:
+    """Adds sites and devices to one database."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+
+    def add_site(self, site: str, site_class: str, day_start_ms: int = 0) -> SiteRow:
+        """Make the site, or find it again; :class:`UserError` for a bad name or when its class is another."""
+        _require_name("site", site)
+        if site_class not in SITE_CLASSES:
+            raise UserError(f"A site's class is one of {', '.join(SITE_CLASSES)}, not {site_class!r}.")
+        if not 0 <= day_start_ms < DAY_MS:
+            raise UserError(f"The service day must begin within a day, 0 to {DAY_MS - 1} ms after midnight UTC.")
+        self._directory.add_site(SiteRow(site, site_class, day_start_ms))
+        present = self._directory.sites()[site]
+        if present.site_class != site_class:
+            raise UserError(
+                f"The site {site} is {present.site_class} and its class is fixed; choose another site name for "
+                f"{site_class} devices."
+            )
+        return present
+
+    def add_device(self, site: str, device: str, site_class: SiteClass | str, day_start_ms: int = 0) -> DeviceRow:
+        """Make a device and, if need be, its site; :class:`UserError` for a bad or taken name or another class."""
+        _require_name("device", device)
+        if device == SIMULATOR:
+            raise UserError("The name simulator is kept for the simulator's own credential; choose another.")
+        self.add_site(site, site_class, day_start_ms)
+        row = _draw(site, device, "device")
+        if not self._directory.add_device(row):
+            raise UserError(f"There is a device {device} already; names are unique over all sites: choose another.")
+        return row
+
+    def ensure_device(self, site: str, device: str, site_class: SiteClass) -> DeviceRow:
+        """The device as it is, made first if it is not there."""
+        present = self._find(site, device)
+        return present if present is not None else self.add_device(site, device, site_class)
+
+    def ensure_simulator(self, site: str) -> DeviceRow:
+        """The credential of an emulated site's simulator, made first if it is not there."""
+        present = self._find(site, SIMULATOR)
+        if present is None:
+            self._directory.add_device(_draw(site, SIMULATOR, "simulator"))
+            present = self._find(site, SIMULATOR)
+            assert present is not None
+        return present
+
+    def gateway_password(self) -> str:
+        """The gateway's own password at the embedded broker, drawn once per database."""
+        return self._directory.setting("gateway_broker_password", secrets.token_urlsafe(24))
+
+    def settings(self, row: DeviceRow, host: str, port: int) -> dict[str, Any]:
+        """What the device must know, as one JSON-able dictionary; the broker is at ``host``, ``port``."""
+        site = self._directory.sites()[row.site]
+        return {
+            "site": row.site,
+            "device": row.device,
+            "class": site.site_class,
+            "key": row.key.hex(),
+            "broker": {
+                "host": host,
+                "port": port,
+                "user": broker_user(row.site, row.device),
+                "password": row.broker_password,
+            },
+        }
+
+    def _find(self, site: str, device: str) -> DeviceRow | None:
+        rows = self._directory.devices()
+        return next((row for row in rows if row.site == site and row.device == device), None)
+
+
+def _draw(site: str, device: str, role: Role) -> DeviceRow:
+    return DeviceRow(site, device, role, secrets.token_bytes(KEY_BYTES), secrets.token_urlsafe(24))

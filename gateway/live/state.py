@@ -1,0 +1,173 @@
+"""The latest scene, status and health of each device, and counts of what was stored since the first day.
+
+Rules: one entry per provisioned device, so memory is bounded whatever comes; nothing in it goes to the database, and
+nothing is decided by it. `lost` is unsealed and therefore a hint for the eye only. Safe to use from several threads.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from gateway.admission.rules import Admitted, Sender
+from gateway.protocol.records import Health, Online, Passage, Scene, Tally
+
+LinkState = Literal["unknown", "online", "lost"]
+
+
+@dataclass(slots=True)
+class LaneCounts:
+    """What is stored of one device: riders by way; ``recorded`` have consented, ``tallied`` were only counted."""
+
+    entries: int = 0
+    exits: int = 0
+    recorded: int = 0
+    tallied: int = 0
+
+    def add(self, record: object) -> bool:
+        """Add one stored record; whether it counted anything."""
+        if isinstance(record, Passage):
+            self.entries += record.way == "entry"
+            self.exits += record.way == "exit"
+            self.recorded += 1
+            return True
+        if isinstance(record, Tally):
+            self.entries += record.entries
+            self.exits += record.exits
+            self.tallied += record.entries + record.exits
+            return True
+        return False
+
+
+@dataclass(slots=True)
+class Lane:
+    """All that is known now of one device."""
+
+    site: str
+    device: str
+    link: LinkState = "unknown"
+    boot: int | None = None
+    firmware: str | None = None
+    health: Health | None = None
+    scene: Scene | None = None
+    counts: LaneCounts = field(default_factory=LaneCounts)
+
+    def as_json(self) -> dict[str, Any]:
+        """The lane as the live page reads it."""
+        scene = self.scene
+        return {
+            "site": self.site,
+            "device": self.device,
+            "link": self.link,
+            "counts": {
+                "entries": self.counts.entries,
+                "exits": self.counts.exits,
+                "recorded": self.counts.recorded,
+                "tallied": self.counts.tallied,
+            },
+            "scene": None
+            if scene is None
+            else {
+                "at": scene.at,
+                "state": scene.state,
+                "arm": scene.arm,
+                "lamp": scene.lamp,
+                "beams": scene.beams,
+                "bodies": scene.bodies,
+            },
+        }
+
+
+class LiveState:
+    """The lanes by device name."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lanes: dict[str, Lane] = {}
+        self._version = 0
+        self.stopping = threading.Event()
+        """Set when the gateway ends, so that open streams end too."""
+
+    @property
+    def version(self) -> int:
+        """Changes whenever anything that :meth:`snapshot` gives has changed."""
+        return self._version
+
+    def load(self, senders: Iterable[Sender], counts: Mapping[str, LaneCounts]) -> None:
+        """Begin with these devices and what is stored of them."""
+        with self._lock:
+            for sender in senders:
+                lane = self._lane(sender)
+                lane.counts = counts.get(sender.device, LaneCounts())
+            self._version += 1
+
+    def ensure(self, senders: Iterable[Sender]) -> None:
+        """Show these devices too, if they are not shown yet."""
+        with self._lock:
+            known = len(self._lanes)
+            for sender in senders:
+                self._lane(sender)
+            self._version += len(self._lanes) != known
+
+    def _lane(self, sender: Sender) -> Lane:
+        lane = self._lanes.get(sender.device)
+        if lane is None:
+            lane = self._lanes[sender.device] = Lane(sender.site, sender.device)
+        return lane
+
+    def set_scene(self, sender: Sender, scene: Scene) -> None:
+        """Show ``scene`` from now on."""
+        with self._lock:
+            self._lane(sender).scene = scene
+            self._version += 1
+
+    def set_online(self, sender: Sender, online: Online) -> None:
+        """The device has said that it is there."""
+        with self._lock:
+            lane = self._lane(sender)
+            lane.link, lane.boot, lane.firmware = "online", online.boot, online.firmware
+            self._version += 1
+
+    def set_lost(self, sender: Sender) -> None:
+        """Somebody, perhaps the broker, has said that the device is gone."""
+        with self._lock:
+            self._lane(sender).link = "lost"
+            self._version += 1
+
+    def set_health(self, sender: Sender, health: Health) -> None:
+        """The device has told how it is."""
+        with self._lock:
+            self._lane(sender).health = health
+
+    def add_stored(self, rows: Iterable[Admitted]) -> None:
+        """Count rows that have just been committed."""
+        with self._lock:
+            for row in rows:
+                lane = self._lanes.get(row.device)
+                if lane is not None and lane.counts.add(row.record):
+                    self._version += 1
+
+    def lane(self, device: str) -> Lane | None:
+        """What is known of one device."""
+        return self._lanes.get(device)
+
+    def snapshot(self) -> dict[str, Any]:
+        """All lanes in order of site and name, and the totals, as the live page reads them."""
+        with self._lock:
+            lanes = sorted(self._lanes.values(), key=lambda lane: (lane.site, _natural(lane.device)))
+            return {
+                "lanes": [lane.as_json() for lane in lanes],
+                "totals": {
+                    "recorded": sum(lane.counts.recorded for lane in lanes),
+                    "tallied": sum(lane.counts.tallied for lane in lanes),
+                },
+            }
+
+
+def _natural(name: str) -> tuple[str, int, str]:
+    """gate-2 before gate-10."""
+    head = name.rstrip("0123456789")
+    digits = name[len(head) :]
+    return (head, int(digits) if digits else -1, name)

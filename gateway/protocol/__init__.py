@@ -1,0 +1,1 @@
+"""The wire protocol, version 1, as the gateway speaks it. The authority is docs/protocol.md."""

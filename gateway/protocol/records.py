@@ -1,0 +1,261 @@
+"""Records and messages of the wire, and the one form in which they are accepted.
+
+Rules: the schema is closed (an unknown member is refused, never ignored: invariant I1), integers are bounded, and the
+form is canonical: what is accepted is exactly what encoding it again gives, which refuses white space, other orders,
+duplicate members, fractions and escapes in one comparison. Members stand in the order of docs/protocol.md. What a site
+may say does not belong here; see gateway/admission.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Final, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from gateway.protocol.refusal import Reason, Refused
+
+MAX_EVENT_BYTES: Final = 64 * 1024
+MAX_RECORDS: Final = 64
+MAX_INTEGER: Final = 2**53 - 1
+TRANSIT_RESOLUTION_MS: Final = 250
+
+Count = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
+Positive = Annotated[int, Meta(ge=1, le=MAX_INTEGER)]
+EpochMs = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
+# \A and \Z, not ^ and $: the latter also match before a final line feed, which JSON can carry as an escape.
+Name = Annotated[str, Meta(pattern=r"\A[a-z0-9][a-z0-9-]{0,31}\Z")]
+Handle = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+Way = Literal["entry", "exit"]
+Product = Literal["single", "day"]
+IrregularKind = Literal["tailgate", "reverse", "forced", "jump", "crawl", "passback"]
+NoticeKind = Literal["boot", "fault", "recovered", "fire_on", "fire_off", "storage_lost"]
+Bit = Annotated[int, Meta(ge=0, le=1)]
+
+
+class Passage(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="passage"):
+    """One rider passed on a valid medium and has consented."""
+
+    at: EpochMs
+    way: Way
+    product: Product
+    handle: Handle
+    transit_ms: Count
+
+    @property
+    def folds(self) -> int:
+        return 1
+
+
+class Tally(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="tally"):
+    """Counts of passages that have no record of their own, over ``[from_ms, to_ms)``."""
+
+    from_ms: EpochMs = field(name="from")
+    to_ms: EpochMs = field(name="to")
+    entries: Count
+    exits: Count
+    paid: Count
+    free: Count
+    declined: Count
+    irregular: Count
+    notices: Count
+    folds: Positive
+
+
+class Irregular(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="irregular"):
+    """One irregular passage; from emulated sites only (invariant I3)."""
+
+    at: EpochMs
+    way: Way
+    what: IrregularKind
+    confidence: Annotated[int, Meta(ge=0, le=100)]
+    trace: Annotated[list[tuple[Count, Annotated[int, Meta(ge=0, le=15)], Bit]], Meta(max_length=64)]
+
+    @property
+    def folds(self) -> int:
+        return 1
+
+
+class Daily(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="daily"):
+    """One device's totals of a service day."""
+
+    day: Annotated[int, Meta(ge=0, le=100_000_000)]
+    refused: Count
+    tailgate: Count
+    reverse: Count
+    forced: Count
+    jump: Count
+    crawl: Count
+    passback: Count
+
+    @property
+    def folds(self) -> int:
+        return 1
+
+
+class Notice(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="device"):
+    """A notice of the device about itself."""
+
+    at: EpochMs
+    what: NoticeKind
+    folds: Positive
+
+
+Record = Passage | Tally | Irregular | Daily | Notice
+
+
+class Batch(Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of an ``event`` message."""
+
+    v: Literal[1]
+    device: Name
+    boot: Positive
+    seq: Count
+    records: Annotated[list[Record], Meta(min_length=1, max_length=MAX_RECORDS)]
+
+
+class Online(Struct, frozen=True, forbid_unknown_fields=True, tag_field="state", tag="online"):
+    """The body of a sealed ``status``; see :func:`decode_status` for how ``v`` is kept in front of the tag."""
+
+    boot: Positive
+    firmware: Annotated[str, Meta(pattern=r"\A[0-9A-Za-z.+-]{1,32}\Z")]
+
+
+class Health(Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of ``health``; ``heap_free`` in bytes, -1 where the runtime can't tell."""
+
+    v: Literal[1]
+    boot: Positive
+    heap_free: Annotated[int, Meta(ge=-1, le=MAX_INTEGER)]
+    worst_tick_ms: Count
+    outbox: Count
+    refused_stored: Count
+
+
+class Scene(Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of ``scene``: bodies, beams and arm of one emulated lane, shown and never stored."""
+
+    v: Literal[1]
+    at: EpochMs
+    state: Annotated[str, Meta(pattern=r"\A[a-z][a-z_]{0,23}\Z")]
+    arm: Annotated[int, Meta(ge=0, le=100)]
+    lamp: Literal["wait", "ready", "go", "stop"]
+    beams: Annotated[list[Bit], Meta(max_length=16)]
+    bodies: Annotated[
+        list[
+            tuple[
+                Annotated[int, Meta(ge=-1_000_000, le=1_000_000)],
+                Annotated[int, Meta(ge=0, le=100_000)],
+                Bit,
+            ]
+        ],
+        Meta(max_length=16),
+    ]
+
+
+class _Stored(Struct, frozen=True):
+    v: Literal[1]
+    boot: Positive
+    seq: Count
+
+
+T = TypeVar("T", bound=Struct)
+_VERSION: Final = re.compile(rb'\{"v":(0|[1-9][0-9]{0,15})[,}]')
+_ONLINE_HEAD: Final = b'{"v":1,"state":"online",'
+_LOST: Final = re.compile(rb'\{"v":1,"state":"lost","boot":([1-9][0-9]{0,15})\}')
+_encoder = msgspec.json.Encoder()
+_batch_decoder = msgspec.json.Decoder(Batch)
+_health_decoder = msgspec.json.Decoder(Health)
+_scene_decoder = msgspec.json.Decoder(Scene)
+_online_decoder = msgspec.json.Decoder(Online)
+
+
+def _require_version(body: bytes) -> None:
+    version = _VERSION.match(body)
+    if version is None:
+        raise Refused(Reason.MALFORMED)
+    if version[1] != b"1":
+        raise Refused(Reason.UNKNOWN_VERSION)
+
+
+def _decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+    try:
+        value = decoder.decode(body)
+    # RecursionError: deep nesting is the sender's doing, so it is theirs to be refused for.
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Refused(Reason.MALFORMED) from None
+    if _encoder.encode(value) != body:
+        raise Refused(Reason.MALFORMED)
+    return value
+
+
+def _require_consistent(record: Record) -> None:
+    """The rules of docs/protocol.md that join members of one record."""
+    if isinstance(record, Passage):
+        consistent = record.transit_ms % TRANSIT_RESOLUTION_MS == 0
+    elif isinstance(record, Tally):
+        consistent = (
+            record.from_ms <= record.to_ms
+            and record.entries + record.exits == record.paid + record.free
+            and record.declined <= record.paid
+            and record.irregular + record.notices <= record.folds
+        )
+    elif isinstance(record, Notice):
+        consistent = record.folds == 1 or record.what == "storage_lost"
+    else:
+        consistent = True
+    if not consistent:
+        raise Refused(Reason.MALFORMED)
+
+
+def decode_batch(body: bytes) -> Batch:
+    """The body of an ``event`` without its seal; :class:`Refused` (malformed, unknown_version)."""
+    _require_version(body)
+    batch = _decode(_batch_decoder, body)
+    end = batch.seq
+    for record in batch.records:
+        _require_consistent(record)
+        end += record.folds
+    if end > MAX_INTEGER:
+        raise Refused(Reason.MALFORMED)
+    return batch
+
+
+def decode_online(body: bytes) -> Online:
+    """The body of a sealed ``status``; :class:`Refused` (malformed, unknown_version)."""
+    _require_version(body)
+    if not body.startswith(_ONLINE_HEAD):
+        raise Refused(Reason.MALFORMED)
+    # msgspec writes the tag first, the protocol writes `v` first: the head is compared, the rest is decoded.
+    return _decode(_online_decoder, b'{"state":"online",' + body[len(_ONLINE_HEAD) :])
+
+
+def decode_lost(payload: bytes) -> int | None:
+    """The boot of an unsealed ``lost``, or None when the payload is not one."""
+    match = _LOST.fullmatch(payload)
+    if match is None or int(match[1]) > MAX_INTEGER:
+        return None
+    return int(match[1])
+
+
+def decode_health(body: bytes) -> Health:
+    """The body of ``health``; :class:`Refused` (malformed, unknown_version)."""
+    _require_version(body)
+    return _decode(_health_decoder, body)
+
+
+def decode_scene(body: bytes) -> Scene:
+    """The body of ``scene``; :class:`Refused` (malformed, unknown_version)."""
+    _require_version(body)
+    return _decode(_scene_decoder, body)
+
+
+def encode_stored(boot: int, seq: int) -> bytes:
+    """The body of ``stored``, to be sealed with the receiving device's key."""
+    return _encoder.encode(_Stored(1, boot, seq))
+
+
+def encode_body(message: Batch | Health | Scene) -> bytes:
+    """The canonical body of a message, without its seal."""
+    return _encoder.encode(message)

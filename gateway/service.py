@@ -1,0 +1,143 @@
+"""The gateway's working parts, put together and taken apart in the right order.
+
+Rules: whoever makes a Service holds the data directory's lock until ``close``. Starting and stopping may happen once.
+The web application (gateway/api) and the command line drive it; nothing here knows HTTP.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from gateway.broker import HOST, EmbeddedBroker
+from gateway.devices.provisioning import GATEWAY_USER, Provisioning
+from gateway.devices.registry import Registry
+from gateway.ingest.consumer import Consumer
+from gateway.ingest.observer import Observer
+from gateway.ingest.pipeline import Pipeline
+from gateway.live.state import LiveState
+from gateway.store.database import Database, Lock, StoreBusy, patiently, prepare_directory
+from gateway.store.directory import Directory
+from gateway.store.queries import Queries
+from gateway.store.store import Store
+
+log = logging.getLogger("gateline.gateway")
+
+WATCH_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a gateway is started with.
+
+    ``broker`` is (host, port) of a broker that runs elsewhere; None starts the embedded one on ``mqtt_port`` (0: any
+    free port). ``broker_user`` and ``broker_password`` are for a broker elsewhere; without them the gateway uses its
+    own credential of the embedded broker.
+    """
+
+    data: Path
+    broker: tuple[str, int] | None = None
+    mqtt_port: int = 0
+    broker_user: str | None = None
+    broker_password: str | None = None
+
+
+class Service:
+    """Database, registry, broker, consumer, pipeline and observer of one gateway."""
+
+    def __init__(self, settings: Settings, on_failure: Callable[[], None]) -> None:
+        """Open everything on the disk; :class:`~gateway.errors.UserError` where that is not possible.
+
+        ``on_failure`` is called from another thread when ingest ends by an unexpected error.
+        """
+        prepare_directory(settings.data)
+        self._lock = Lock(
+            settings.data / "gateway.lock",
+            f"Another gateway works on {settings.data}; end it, or choose another directory with --data.",
+        )
+        try:
+            self.database = Database(settings.data)
+        except BaseException:
+            self._lock.release()
+            raise
+        self._settings = settings
+        self._on_failure = on_failure
+        directory = Directory(self.database)
+        self.provisioning = Provisioning(directory)
+        self.registry = Registry(directory)
+        self.queries = Queries(self.database)
+        self.live = LiveState()
+        self.broker = EmbeddedBroker(settings.data, settings.mqtt_port) if settings.broker is None else None
+        self._stop = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="watch", daemon=True)
+        self._users: dict[str, str] = {}
+
+    def start(self) -> None:
+        """Start the broker (if it is the embedded one) and the threads."""
+        patiently(self.registry.load)
+        counts = patiently(self.queries.lane_counts)
+        self.live.load((device.sender for device in self.registry.devices()), counts)
+        own_password = self.provisioning.gateway_password()
+        host, port = self._settings.broker or (HOST, 0)
+        if self.broker is not None:
+            self._users = self.registry.credentials() | {GATEWAY_USER: own_password}
+            self.broker.start(self._users)
+            port = self.broker.port
+        self.mqtt = (host, port)
+        user = self._settings.broker_user
+        self.consumer = Consumer(
+            host, port, user or GATEWAY_USER, self._settings.broker_password if user else own_password
+        )
+        store = Store(self.database)
+        self.pipeline = Pipeline(self.consumer, self.registry, store, self.queries, self.live, self._on_failure)
+        self.observer = Observer(self.consumer, self.registry, self.live, self.pipeline, self._on_failure)
+        self.pipeline.start()
+        self.observer.start()
+        self.consumer.start()
+        self._watcher.start()
+
+    def stop(self) -> None:
+        """Stop the threads and the broker; the batch in hand is committed first."""
+        self.live.stopping.set()
+        self._stop.set()
+        self._watcher.join()
+        self.pipeline.stop()
+        self.observer.stop()
+        self.consumer.stop()
+        if self.broker is not None:
+            self.broker.stop()
+
+    def close(self) -> None:
+        """Close the database and give the data directory free."""
+        self.database.close()
+        self._lock.release()
+
+    def _watch(self) -> None:
+        """Notice new devices, and keep the embedded broker alive and knowing them."""
+        try:
+            while not self._stop.wait(WATCH_S):
+                try:
+                    self.registry.load()
+                except StoreBusy:
+                    continue
+                self.live.ensure(device.sender for device in self.registry.devices())
+                if self.broker is not None:
+                    self._tend(self.broker)
+        except Exception:
+            log.exception("Looking after devices and broker stopped by an unexpected error; the gateway ends.")
+            self._on_failure()
+
+    def _tend(self, broker: EmbeddedBroker) -> None:
+        users = self.registry.credentials() | {GATEWAY_USER: self._users[GATEWAY_USER]}
+        if broker.running and users == self._users:
+            return
+        if broker.running:
+            log.info("There are new devices; the embedded broker restarts to let them in.")
+        else:
+            log.warning("The embedded broker has ended; it is started again.")
+        self._users = users
+        broker.restart(users)

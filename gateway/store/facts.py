@@ -1,0 +1,64 @@
+"""What the database file says, read straight from it: for audits that must not trust the running gateway.
+
+Rules: read only; everything from one consistent snapshot; handles are included, because whoever can read the file has
+them anyway. The API does not use this.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from gateway.store.database import FILE_NAME
+from gateway.store.tables import RECORDS
+
+
+def read_facts(directory: Path) -> dict[str, Any]:
+    """Read the database of ``directory``.
+
+    Members: ``passages`` [(device, way, handle)], ``tallied`` {device: {entries, exits, paid, free, declined,
+    irregular}}, ``irregular`` {(device, what): count} (records of their own; those folded into tallies are there),
+    ``stored`` (rows), ``stored_by_kind``, ``duplicates_refused``, ``duplicates_stored`` (identities or
+    handle-device-way found more than once), ``gaps`` (open and permanent ones), ``gaps_by_state``, ``quarantine``
+    {reason: count}, ``watermarks`` {(device, boot): seq}.
+    """
+    uri = (directory / FILE_NAME).resolve().as_uri() + "?mode=ro"
+    with closing(sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None)) as connection:
+        connection.execute("BEGIN")
+
+        def rows(query: str) -> list[Any]:
+            return connection.execute(query).fetchall()
+
+        by_kind = {kind: rows(f"SELECT count(*) FROM {table.name}")[0][0] for kind, table in RECORDS.items()}
+        identities = " UNION ALL ".join(f"SELECT device, boot, seq FROM {table.name}" for table in RECORDS.values())
+        names = ("entries", "exits", "paid", "free", "declined", "irregular")
+        sums = ", ".join(f"sum({name})" for name in names)
+        gaps = {"open": 0, "closed": 0, "permanent": 0} | dict(rows("SELECT state, count(*) FROM gaps GROUP BY state"))
+        return {
+            "passages": [tuple(row) for row in rows("SELECT device, way, handle FROM passages")],
+            "tallied": {
+                row[0]: dict(zip(names, row[1:], strict=True))
+                for row in rows(f"SELECT device, {sums} FROM tallies GROUP BY device")
+            },
+            "irregular": {
+                (device, what): count
+                for device, what, count in rows("SELECT device, what, count(*) FROM irregulars GROUP BY device, what")
+            },
+            "stored": sum(by_kind.values()),
+            "stored_by_kind": by_kind,
+            "duplicates_refused": rows(
+                "SELECT coalesce(sum(value), 0) FROM counters WHERE name = 'duplicates_refused'"
+            )[0][0],
+            "duplicates_stored": len(
+                rows(f"SELECT 1 FROM ({identities}) GROUP BY device, boot, seq HAVING count(*) > 1")
+            )
+            + len(rows("SELECT 1 FROM passages GROUP BY handle, device, way HAVING count(*) > 1")),
+            "gaps": gaps["open"] + gaps["permanent"],
+            "gaps_by_state": gaps,
+            "quarantine": dict(rows("SELECT reason, sum(count) FROM quarantine GROUP BY reason")),
+            "watermarks": {
+                (device, boot): seq for device, boot, seq in rows("SELECT device, boot, watermark FROM boots")
+            },
+        }

@@ -1,0 +1,145 @@
+"""The commands and the embedded gateway, with real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import httpx
+import pytest
+
+from gateway.embedded import EmbeddedGateway
+from gateway.errors import UserError
+from tests.gateway.support import Peer, passage
+from tests.support import ROOT, RealProcess, wait_until
+
+pytestmark = pytest.mark.slow
+
+
+def gateway(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "gateway", *(str(word) for word in words)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=50, stdin=subprocess.DEVNULL)
+
+
+def add(
+    data: Path, device: str, site: str = "majestic", site_class: str = "emulated"
+) -> subprocess.CompletedProcess[str]:
+    return gateway("device", "add", device, "--site", site, "--site-class", site_class, "--data", data, "--json")
+
+
+def one_sentence(ended: subprocess.CompletedProcess[str], *parts: str) -> None:
+    assert ended.returncode == 2, ended.stderr
+    assert ended.stdout == "" and "Traceback" not in ended.stderr and ended.stderr.count("\n") == 1, ended.stderr
+    for part in parts:
+        assert part in ended.stderr
+
+
+def test_device_add(tmp_path: Path) -> None:
+    added = add(tmp_path, "gate-1")
+    assert added.returncode == 0, added.stderr
+    settings = json.loads(added.stdout)
+    assert set(settings) == {"site", "device", "class", "key", "broker"}
+    assert len(bytes.fromhex(settings["key"])) == 32
+    assert json.loads(add(tmp_path, "gate-2").stdout)["key"] != settings["key"]
+    one_sentence(add(tmp_path, "gate-1"), "gate-1 already")
+    one_sentence(add(tmp_path, "gate-1", site="depot"), "unique over all sites")
+    one_sentence(add(tmp_path, "Gate 1"), "'Gate 1'", "lower-case")
+    one_sentence(add(tmp_path, "simulator"), "simulator")
+    one_sentence(add(tmp_path, "door-1", site_class="physical"), "is emulated")
+    one_sentence(add(tmp_path, "door-1", site="depot", site_class="toy"), "emulated, physical")
+
+
+def test_what_the_user_can_mend_is_one_sentence(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        one_sentence(gateway("run", "--data", tmp_path / "a", "--http-port", port), port, "--http-port")
+        one_sentence(
+            gateway("run", "--data", tmp_path / "b", "--http-port", "0", "--mqtt-port", port), port, "--mqtt-port"
+        )
+    (tmp_path / "file").write_text("")
+    one_sentence(gateway("run", "--data", tmp_path / "file", "--http-port", "0", "--mqtt-port", "0"), "--data")
+    one_sentence(gateway("run", "--data", tmp_path / "c", "--broker", "nowhere"), "HOST:PORT")
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_says_when_it_is_ready_and_ends_cleanly(tmp_path: Path, ending: signal.Signals) -> None:
+    command = [sys.executable, "-m", "gateway", "run", "--data", str(tmp_path), "--json-ready"]
+    command += ["--http-port", "0", "--mqtt-port", "0"]
+    with RealProcess(command, name="gateway") as process:
+        ready = json.loads(process.wait_for_line(r"^\{").string)
+        assert httpx.get(ready["http"] + "/v1/health").json()["status"] in ("ok", "degraded")
+        one_sentence(gateway("run", "--data", tmp_path, "--http-port", "0"), "Another gateway", str(tmp_path))
+        with httpx.stream("GET", ready["http"] + "/v1/live"):
+            os.kill(process.pid, ending)
+            assert process.wait() == 0
+        assert "Traceback" not in "\n".join(process.lines())
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", ready["mqtt"])) != 0, "the broker has ended too"
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> Iterator[EmbeddedGateway]:
+    running = EmbeddedGateway(tmp_path / "data")
+    yield running
+    running.stop()
+
+
+def test_the_embedded_gateway_survives_kills(embedded: EmbeddedGateway, tmp_path: Path) -> None:
+    settings = embedded.provision("demo", ["gate-1"])
+    assert set(settings) == {"gate-1", "simulator"}
+    broker = embedded.start_broker()
+    url = embedded.start_gateway()
+    peer = Peer(settings["gate-1"])
+    peer.send([passage(0)], 0)
+    peer.wait_stored(1, 1)
+    assert embedded.gateway_pid is not None and embedded.broker_pid is not None
+    os.kill(embedded.gateway_pid, signal.SIGKILL)
+    peer.send([passage(0), passage(1)], 0)
+    assert embedded.restart_gateway() == url
+    peer.send([passage(0), passage(1)], 0)
+    peer.wait_stored(1, 2)
+    os.kill(embedded.broker_pid, signal.SIGKILL)
+    assert embedded.restart_broker() == broker
+    wait_until(peer.mqtt.is_connected, "the device is back")
+    peer.send_until_stored([passage(1)], 1, 1, 2)
+    peer.close()
+    facts = embedded.facts()
+    assert (facts["stored"], facts["duplicates_stored"], facts["gaps"], facts["quarantine"]) == (2, 0, 0, {})
+    assert embedded.provision("demo", ["gate-1"]) == settings
+    second = EmbeddedGateway(tmp_path / "data")
+    second.provision("demo", ["gate-1"])
+    with pytest.raises(UserError, match="Another Gateline"):
+        second.start_broker()
+    with pytest.raises(UserError, match="Another gateway works on"):
+        second.start_gateway()
+    second.stop()
+
+
+def test_neither_process_outlives_the_one_that_started_them(tmp_path: Path) -> None:
+    script = (
+        "import sys, time; from pathlib import Path; from gateway.embedded import EmbeddedGateway as E\n"
+        "e = E(Path(sys.argv[1])); e.provision('demo', []); e.start_broker(); e.start_gateway()\n"
+        "print('pids', e.gateway_pid, e.broker_pid, flush=True); sys.stdin.read(); time.sleep(60)"
+    )
+    with RealProcess([sys.executable, "-c", script, tmp_path / "data"], name="owner") as owner:
+        pids = [int(pid) for pid in owner.wait_for_line(r"^pids", timeout_s=50).string.split()[1:]]
+        os.kill(owner.pid, signal.SIGKILL)
+        for pid in pids:
+            wait_until(partial(_gone, pid), f"process {pid} has ended")
+
+
+def _gone(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return state == "Z"

@@ -1,0 +1,140 @@
+"""A whole station with real processes for the tests that kill things: broker, gateway, MicroPython devices, riders.
+
+`speed` makes riders come faster than real ones; everything else is as in the demo.
+"""
+
+import os
+import signal
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from gateway.embedded import EmbeddedGateway
+from simulator.demo import Reckoning, reckon
+from simulator.devices.process import ProcessDevice
+from simulator.live import Lane, LiveStation
+from simulator.world.demand import Demand, load_profile
+from tests.support import wait_until
+
+INTERVAL_MS = 10_000
+
+
+class Whole:
+    """Start with `start`, kill what you like, end with `settle` and `close`."""
+
+    def __init__(self, folder: Path, lanes: int, speed: int, seed: int = 7) -> None:
+        self.backend = EmbeddedGateway(folder / "gateway")
+        ways = {f"gate-{n + 1}": "entry" if n < lanes // 2 else "exit" for n in range(lanes)}
+        self.settings = self.backend.provision("demo", list(ways))
+        host, port = self.backend.start_broker()
+        for name, values in self.settings.items():
+            values["broker"].update(host=host, port=port)
+            if name in ways:
+                values["lane"] = {"way": ways[name]}
+                # Waiting for confirmation is real time however fast riders walk, so it is stretched by the speed.
+                values["report"] = {"interval_ms": INTERVAL_MS, "tally_min": 1, "resend_ms": 1500 * speed}
+        self.url = self.backend.start_gateway()
+        self.station = LiveStation(
+            self.settings, ways, Demand(load_profile(), scale=lanes / 8), folder, seed=seed, speed=speed
+        )
+
+    def start(self) -> None:
+        self.station.start()
+
+    def close(self) -> None:
+        try:
+            self.station.close()
+        finally:
+            self.backend.stop()
+
+    # -- looking
+
+    def facts(self) -> dict[str, Any]:
+        return self.backend.facts()
+
+    def reckoning(self, device: str | None = None) -> Reckoning:
+        """Truth against table; of one device alone when named."""
+        facts = self.facts()
+        expected = self.station.loop.call(self.station.truth.expected)
+        if device is not None:
+            expected = {name: lane for name, lane in expected.items() if name == device}
+            facts = {
+                **facts,
+                "passages": [row for row in facts["passages"] if row[0] == device],
+                "tallied": {name: row for name, row in facts["tallied"].items() if name == device},
+                "irregular": {key: count for key, count in facts["irregular"].items() if key[0] == device},
+            }
+        return reckon(expected, facts)
+
+    def outbox_records(self, device: str) -> int:
+        """Lines in a device's outbox files: unconfirmed ones, but for one file's confirmed part."""
+        folder = self.station.folder / "devices" / device
+        count = 0
+        for file in folder.glob("q*"):
+            try:
+                count += file.read_bytes().count(b"\n")
+            except FileNotFoundError:
+                continue  # confirmed in this very moment
+        return count
+
+    def unconfirmed(self) -> int:
+        return sum(self.outbox_records(name) for name in self.station.lanes)
+
+    # -- acting
+
+    def lane(self, name: str) -> Lane:
+        return self.station.lanes[name]
+
+    def device_pid(self, name: str) -> int:
+        device = self.lane(name).device
+        assert isinstance(device, ProcessDevice) and device.pid is not None
+        return device.pid
+
+    def pile_up(self, records: int, timeout_s: float = 60.0) -> None:
+        """Wait until at least so many records are unconfirmed."""
+        wait_until(lambda: self.unconfirmed() >= records, f"{records} records are unconfirmed", timeout_s=timeout_s)
+
+    @contextmanager
+    def database_locked(self) -> Iterator[None]:
+        """Nobody else can write to the database meanwhile."""
+        connection = sqlite3.connect(
+            self.backend.database_path, isolation_level=None, timeout=10, check_same_thread=False
+        )
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        finally:
+            connection.execute("ROLLBACK")
+            connection.close()
+
+    def settle(self, timeout_s: float = 60.0) -> None:
+        """No more riders; wait until truth and table agree, and say how they differ when they don't."""
+        self.station.stop_arrivals()
+        wait_until(self.station.idle, "all riders are through", timeout_s=timeout_s)
+        try:
+            wait_until(lambda: self.reckoning().lost == 0, "everything is stored", timeout_s=timeout_s, poll_s=0.2)
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {self.reckoning()}, facts {self.brief()}") from error
+
+    def brief(self) -> dict[str, Any]:
+        return {name: value for name, value in self.facts().items() if name != "passages"}
+
+    def assert_exact(self) -> None:
+        """Truth and table agree: nothing lost, invented, doubled or missing in between."""
+        reckoning, facts = self.reckoning(), self.facts()
+        assert reckoning.lost == 0, (reckoning, self.brief())
+        assert reckoning.invented == 0, (reckoning, self.brief())
+        assert facts["duplicates_stored"] == 0, self.brief()
+        assert facts["gaps"] == 0, self.brief()
+
+
+def sigkill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+
+
+def pause(seconds: float) -> None:
+    """Let real time pass: only where the test's subject is a duration (a lock of ten seconds)."""
+    threading.Event().wait(seconds)

@@ -1,0 +1,149 @@
+"""The demo as its user runs it: the whole command, its summary, its exit status, and nothing left behind."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from simulator.devices.process import micropython_available
+from tests.support import RealProcess, python_command, wait_until
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+
+
+def command(data: Path, *options: str) -> list[str | Path]:
+    return python_command("-m", "gateline", "demo", "--headless", "--data", data, *options)
+
+
+def running_over(data: Path) -> list[int]:
+    """Processes other than this one whose command line names the data folder."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                line = (entry / "cmdline").read_bytes()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if str(data).encode() in line:
+                found.append(int(entry.name))
+    return found
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "data"
+    yield folder
+    assert not running_over(folder)
+
+
+def database(data: Path) -> Path:
+    return next(data.glob("run-*/gateway/*.sqlite"))
+
+
+def rows(data: Path, query: str) -> int:
+    """A count from the demo's database, 0 while there is none."""
+    try:
+        connection = sqlite3.connect(database(data), timeout=10)
+    except StopIteration:
+        return 0
+    try:
+        return int(connection.execute(query).fetchone()[0])
+    except sqlite3.OperationalError:
+        return 0
+    finally:
+        connection.close()
+
+
+def test_summary_of_a_minute(data: Path) -> None:
+    """One JSON object alone on standard output, nothing lost, eight MicroPython processes."""
+    done = subprocess.run(
+        command(data, "--seconds", "60", "--json", "--seed", "7"), capture_output=True, text=True, timeout=150
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+    summary = json.loads(done.stdout)
+    assert summary["riders"] >= 100
+    assert summary["lost"] == summary["invented"] == summary["duplicates_stored"] == summary["gaps"] == 0
+    truth = summary["truth"]
+    assert summary["recorded"] == truth["passed_consented"] > 0
+    assert summary["tallied"] == truth["passed_declined"] > 0
+    assert sum(truth.values()) == summary["riders"]
+    assert summary["stored"] > summary["recorded"]
+    if micropython_available():
+        assert summary["micropython_processes"] == 8
+        assert summary["heap_limit_bytes"] > 0
+    assert 60 <= summary["wall_s"] < 120
+    folder = next(data.glob("run-*"))
+    outcomes = [json.loads(line) for line in (folder / "truth.jsonl").read_text().splitlines()]
+    assert len(outcomes) == summary["riders"], "the truth is on disk as well"
+
+
+def test_a_row_deleted_behind_its_back_is_lost(data: Path) -> None:
+    with RealProcess(command(data, "--seconds", "12", "--json"), name="demo") as demo:
+        demo.wait_until(lambda: rows(data, "SELECT count(*) FROM passages") >= 3, "passages are stored", timeout_s=60)
+        connection = sqlite3.connect(database(data), timeout=30)
+        with connection:
+            connection.execute("DELETE FROM passages WHERE handle = (SELECT min(handle) FROM passages)")
+        connection.close()
+        assert demo.wait(timeout_s=120) == 1
+        summary = json.loads(demo.lines()[-1])
+    assert summary["lost"] == 1
+
+
+def test_ctrl_c_ends_it_cleanly_with_the_summary(data: Path) -> None:
+    with RealProcess(command(data, "--json"), name="demo") as demo:
+        demo.wait_until(lambda: rows(data, "SELECT count(*) FROM passages") >= 1, "a passage is stored", timeout_s=60)
+        demo.send(signal.SIGINT)
+        assert demo.wait(timeout_s=90) == 0, demo.failure("did not end well")
+        summary = json.loads(demo.lines()[-1])
+    assert summary["lost"] == 0 < summary["recorded"]
+    assert not running_over(data)
+
+
+def test_a_second_ctrl_c_ends_it_at_once(data: Path) -> None:
+    with RealProcess(command(data, "--json"), name="demo") as demo:
+        demo.wait_until(lambda: rows(data, "SELECT count(*) FROM passages") >= 1, "a passage is stored", timeout_s=60)
+        demo.send(signal.SIGINT)
+        demo.send(signal.SIGINT)
+        assert demo.wait(timeout_s=30) in (130, 0)
+    assert not running_over(data)
+
+
+def test_killed_it_leaves_nothing_running(data: Path) -> None:
+    with RealProcess(command(data), name="demo") as demo:
+        demo.wait_until(lambda: rows(data, "SELECT count(*) FROM passages") >= 1, "a passage is stored", timeout_s=60)
+        assert len(running_over(data)) > 2
+        demo.kill()
+    wait_until(lambda: not running_over(data), "broker, gateway and devices are gone", timeout_s=30)
+
+
+def test_in_process_without_micropython(data: Path) -> None:
+    with RealProcess(command(data, "--seconds", "5", "--json", "--in-process"), name="demo") as demo:
+        assert demo.wait(timeout_s=90) == 0, demo.failure("lost something")
+        summary = json.loads(demo.lines()[-1])
+    assert summary["micropython_processes"] == 0 and summary["heap_limit_bytes"] is None
+    assert summary["lost"] == 0 < summary["recorded"]
+
+
+def test_a_second_demo_on_the_same_data_is_refused(data: Path) -> None:
+    with RealProcess(command(data), name="demo") as first:
+        first.wait_until(lambda: rows(data, "SELECT count(*) FROM notices") >= 1, "the first runs", timeout_s=60)
+        with RealProcess(command(data, "--seconds", "5"), name="second demo") as second:
+            assert second.wait(timeout_s=30) == 2
+            assert any("Another demo" in line and "--data" in line for line in second.lines()), second.lines()
+        before = rows(data, "SELECT count(*) FROM passages")
+        first.wait_until(
+            lambda: rows(data, "SELECT count(*) FROM passages") > before, "the first goes on", timeout_s=60
+        )
+
+
+def test_a_data_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "not-a-folder"
+    file.write_text("")
+    with RealProcess(command(file / "data", "--seconds", "5"), name="demo") as demo:
+        assert demo.wait(timeout_s=30) == 2
+        assert any("data folder" in line and "--data" in line for line in demo.lines()), demo.lines()

@@ -1,0 +1,103 @@
+"""The truth: what is written when, what is corrected, what a perfect device would have seen."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from simulator import truth
+from simulator.truth import DAY_MS, TruthLog, handle_of
+
+EPOCH_MS = 1_754_400_000_000
+
+
+def epoch_of(t_ms: int) -> int:
+    return EPOCH_MS + t_ms
+
+
+def passed(log: TruthLog, rider: str, kind: str = truth.PASSED_CONSENTED, t_ms: int = 5) -> None:
+    consent = kind == truth.PASSED_CONSENTED
+    log.write(t_ms, kind, rider=rider, lane="gate-1", way="entry", consent=consent, product="day", nonce=b"n" * 16)
+
+
+def test_a_line_is_in_the_file_when_write_returns(tmp_path: Path) -> None:
+    path = tmp_path / "truth.jsonl"
+    with TruthLog(path, epoch_of) as log:
+        passed(log, "entry-0")
+        line = path.read_text()
+        day = EPOCH_MS // DAY_MS
+        assert line == (
+            '{"rider":"entry-0","lane":"gate-1","way":"entry","kind":"passed_consented","consent":true,"product":"day",'
+            f'"handle":"{handle_of(b"n" * 16, day)}","at":{EPOCH_MS + 5}}}\n'
+        )
+        log.unobserved(9, "entry-0")
+        log.unobserved(10, "entry-0")
+        correction = [json.loads(text) for text in path.read_text().splitlines()][1:]
+        assert [(one["rider"], one["kind"], one["at"]) for one in correction] == [
+            ("entry-0", "unobserved", EPOCH_MS + 9)
+        ]
+
+
+def test_a_truth_is_never_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "truth.jsonl"
+    path.write_text("old\n")
+    with pytest.raises(FileExistsError):
+        TruthLog(path, epoch_of)
+    assert path.read_text() == "old\n"
+
+
+def test_a_rider_has_one_outcome() -> None:
+    log = TruthLog(None, epoch_of)
+    passed(log, "entry-0")
+    with pytest.raises(ValueError, match="has an outcome already"):
+        passed(log, "entry-0", truth.REFUSED)
+    with pytest.raises(ValueError, match="no outcome of a rider"):
+        passed(log, "entry-1", truth.UNOBSERVED)
+    with pytest.raises(KeyError):
+        log.unobserved(1, "entry-9")
+
+
+def test_consent_alone_makes_a_handle() -> None:
+    log = TruthLog(None, epoch_of)
+    for kind in truth.KINDS[:-1]:
+        passed(log, kind, kind)
+    handles = {kind: outcome.handle for kind in truth.KINDS if (outcome := log.outcome(kind)) is not None}
+    assert [kind for kind, handle in handles.items() if handle] == [truth.PASSED_CONSENTED]
+    with pytest.raises(ValueError, match="without a medium's nonce"):
+        log.write(1, truth.PASSED_CONSENTED, rider="x", lane="gate-1", way="entry")
+
+
+def test_the_handle_is_of_the_service_day_of_the_passage() -> None:
+    start_ms = 3 * 3_600_000
+    midnight_ms = (EPOCH_MS // DAY_MS + 1) * DAY_MS
+    log = TruthLog(None, lambda t_ms: midnight_ms + t_ms, day_start_ms=start_ms)
+    passed(log, "before", t_ms=start_ms - 1)
+    passed(log, "after", t_ms=start_ms)
+    days = [midnight_ms // DAY_MS - 1, midnight_ms // DAY_MS]
+    found = [log.outcome(rider) for rider in ("before", "after")]
+    assert [one.handle for one in found if one is not None] == [handle_of(b"n" * 16, day) for day in days]
+
+
+def test_what_a_perfect_device_saw() -> None:
+    log = TruthLog(None, epoch_of)
+    for n, kind in enumerate((*truth.KINDS[:-1], truth.PASSED_DECLINED, truth.PASSED_DECLINED, truth.TAILGATED)):
+        passed(log, f"entry-{n}", kind)
+    before = log.expected()["gate-1"]
+    assert (len(before.handles), before.declined, before.free, before.tailgates) == (1, 3, 1, 2)
+    assert (before.turned_back, before.refused, before.unobserved, before.passages) == (1, 1, 0, 5)
+    log.unobserved(9, "entry-0")
+    log.unobserved(9, "entry-7")
+    log.unobserved(9, "entry-8")
+    after = log.expected()["gate-1"]
+    assert (after.handles, after.declined, after.tailgates, after.unobserved) == (set(), 2, 1, 3)
+    assert after.uncertain == {truth.PASSED_CONSENTED: 1, truth.PASSED_DECLINED: 1, truth.TAILGATED: 1}
+    assert after.uncertain_handles == before.handles, "a copy does not change with the log"
+    assert log.counts() == {
+        "passed_consented": 0,
+        "passed_declined": 2,
+        "passed_free": 1,
+        "tailgated": 1,
+        "turned_back": 1,
+        "refused": 1,
+        "unobserved": 3,
+    }

@@ -1,0 +1,58 @@
+"""What the documents claim and the code has: topics, records, the turnstile's diagram, every command's options."""
+
+import re
+import runpy
+from pathlib import Path
+
+import typer.main
+
+from gateline import build
+from tests.support import ROOT
+
+PROTOCOL = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
+
+
+def test_the_turnstile_page_is_drawn_from_the_table() -> None:
+    page = runpy.run_path(str(ROOT / "docs" / "draw_turnstile.py"))["page"]
+    assert (ROOT / "docs" / "turnstile.md").read_text(encoding="utf-8") == page()
+
+
+def test_every_channel_and_record_kind_is_in_the_protocol() -> None:
+    from gateway.protocol import records, topics
+
+    kinds = set(re.findall(r'tag="([a-z]+)"', Path(records.__file__).read_text(encoding="utf-8")))
+    assert kinds >= {"passage", "tally", "irregular", "daily", "device"}
+    for kind in kinds:
+        assert f"**`{kind}`**" in PROTOCOL, f"record kind {kind} is not described in docs/protocol.md"
+    for channel in (*topics.INCOMING, topics.STORED):
+        assert f"| `{channel}` |" in PROTOCOL, f"channel {channel} is not described in docs/protocol.md"
+
+
+def test_every_command_and_option_is_documented() -> None:
+    documents = "\n".join(
+        path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    )
+    missing = []
+
+    def walk(command: object, words: tuple[str, ...]) -> None:
+        commands = getattr(command, "commands", None)
+        if commands is not None:
+            for name, inner in commands.items():
+                walk(inner, (*words, name))
+            return
+        if " ".join(words) not in documents:
+            missing.append(" ".join(words))
+        for parameter in getattr(command, "params", ()):
+            for option in parameter.opts:
+                if option.startswith("--") and option != "--help" and option not in documents:
+                    missing.append(f"{' '.join(words)} {option}")
+
+    walk(typer.main.get_command(build([])), ("gateline",))
+    assert not missing, f"neither README.md nor docs/ mentions {missing}"
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    for path in [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
+            if "://" not in target:
+                assert (path.parent / target).exists(), f"{path.name} links to {target}, which is not there"
