@@ -195,7 +195,7 @@ class Demo:
             values["broker"].update(host=host, port=port)
             if name in ways:
                 values["lane"] = {"way": ways[name]}
-                values["report"] = {"interval_ms": INTERVAL_MS, "tally_min": 1}
+                values["report"] |= {"interval_ms": INTERVAL_MS, "tally_min": 1}
         self.url = self.backend.start_gateway().rstrip("/") + "/"
         self.station = LiveStation(
             settings,

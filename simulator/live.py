@@ -19,7 +19,7 @@ from firmware.link.mqtt import MqttLink
 from simulator.clock import Scheduler
 from simulator.devices import bundle
 from simulator.devices.in_process import InProcessDevice
-from simulator.devices.process import PlantServer, ProcessDevice, micropython_available
+from simulator.devices.process import DeviceDied, PlantServer, ProcessDevice, micropython_available
 from simulator.pacing import PacedLoop, Source
 from simulator.plant.lane import LanePlant
 from simulator.scene import ScenePublisher
@@ -71,15 +71,19 @@ class Lane:
 
     def power_on(self) -> None:
         """Give the plant its power and boot the device, which then learns of fire and broken beams."""
-        self.boots += 1
         self._booting = []
         self.plant.power(True)
         if isinstance(self.device, ProcessDevice):
             if self.device.process is None:
                 self.device.spawn()
-            self.device.connect()
+            try:
+                self.device.connect()
+            except DeviceDied as error:
+                self._died(error)
+                return
         else:
             self.device.start()
+        self.boots += 1
         missed, self._booting = self._booting, None
         for kind, a, value in missed:
             self.device.post(self.station.scheduler.now_ms, kind, a, value)
@@ -90,6 +94,14 @@ class Lane:
         self.device.kill()
         self.plant.power(False, taken_ms)
         self.state = "dark"
+
+    def _died(self, error: DeviceDied) -> None:
+        """The process ended: boot it again, unless it never gets as far as waiting for its first input."""
+        assert isinstance(self.device, ProcessDevice)
+        self._false_starts = 0 if self.device.served else self._false_starts + 1
+        if self._false_starts == _FALSE_STARTS_MAX:
+            raise error
+        self.reboot()
 
     def reboot(self) -> None:
         """Power off now, on again a moment later."""
@@ -107,11 +119,7 @@ class Lane:
         if isinstance(self.device, InProcessDevice):
             self.device.wake()
         elif self.device.socket is not None and not self.device.readable():
-            # A gate that never gets as far as waiting would boot for ever and nobody would know why.
-            self._false_starts = 0 if self.device.served else self._false_starts + 1
-            if self._false_starts == _FALSE_STARTS_MAX:
-                raise self.device.died()
-            self.reboot()
+            self._died(self.device.died())
 
     def view(self) -> LaneView:
         pid = self.device.pid if isinstance(self.device, ProcessDevice) else None

@@ -72,7 +72,7 @@ def require_allowed(sender: Sender, record: Record) -> None:
             record.from_ms % RESOLUTION_MS
             or record.to_ms % RESOLUTION_MS
             or record.irregular
-            # A folded tally stands for records that could each be sent: tallies of enough riders, or consented passages.
+            # A folded tally stands for what could each be sent: tallies of enough riders, or consented passages.
             or (record.entries + record.exits < TALLY_MIN and not ends_day and record.folds == 1)
         ):
             raise Refused(Reason.NOT_ALLOWED)

@@ -90,6 +90,7 @@ class Provisioning:
                 "user": broker_user(row.site, row.device),
                 "password": row.broker_password,
             },
+            "report": {"day_start_ms": site.day_start_ms},
         }
 
     def _find(self, site: str, device: str) -> DeviceRow | None:

@@ -100,7 +100,8 @@ def test_a_physical_site_may_not(record: Json) -> None:
         tally(entries=5, exits=5, paid=10, free=0),
         {**tally(entries=1, exits=0, paid=1, free=0, declined=1), "to": DAY_END_MS},
         daily(),
-        notice(at=NOON_MS + 1),
+        notice(at=NOON_MS),
+        tally(entries=2, exits=0, paid=2, free=0, declined=0, notices=1, folds=3),
     ],
     ids=str,
 )

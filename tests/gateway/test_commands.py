@@ -45,7 +45,7 @@ def test_device_add(tmp_path: Path) -> None:
     added = add(tmp_path, "gate-1")
     assert added.returncode == 0, added.stderr
     settings = json.loads(added.stdout)
-    assert set(settings) == {"site", "device", "class", "key", "broker"}
+    assert set(settings) == {"site", "device", "class", "key", "broker", "report"}
     assert len(bytes.fromhex(settings["key"])) == 32
     assert json.loads(add(tmp_path, "gate-2").stdout)["key"] != settings["key"]
     one_sentence(add(tmp_path, "gate-1"), "gate-1 already")
@@ -99,14 +99,12 @@ def test_the_embedded_gateway_survives_kills(embedded: EmbeddedGateway, tmp_path
     broker = embedded.start_broker()
     url = embedded.start_gateway()
     peer = Peer(settings["gate-1"])
-    peer.send([passage(0)], 0)
-    peer.wait_stored(1, 1)
+    peer.send_until_stored([passage(0)], 0, 1, 1)
     assert embedded.gateway_pid is not None and embedded.broker_pid is not None
     os.kill(embedded.gateway_pid, signal.SIGKILL)
     peer.send([passage(0), passage(1)], 0)
     assert embedded.restart_gateway() == url
-    peer.send([passage(0), passage(1)], 0)
-    peer.wait_stored(1, 2)
+    peer.send_until_stored([passage(0), passage(1)], 0, 1, 2)
     os.kill(embedded.broker_pid, signal.SIGKILL)
     assert embedded.restart_broker() == broker
     wait_until(peer.mqtt.is_connected, "the device is back")

@@ -35,7 +35,7 @@ class Whole:
             if name in ways:
                 values["lane"] = {"way": ways[name]}
                 # Waiting for confirmation is real time however fast riders walk, so it is stretched by the speed.
-                values["report"] = {"interval_ms": INTERVAL_MS, "tally_min": 1, "resend_ms": 1500 * speed}
+                values["report"] |= {"interval_ms": INTERVAL_MS, "tally_min": 1, "resend_ms": 1500 * speed}
         self.url = self.backend.start_gateway()
         self.station = LiveStation(
             self.settings, ways, Demand(load_profile(), scale=lanes / 8), folder, seed=seed, speed=speed

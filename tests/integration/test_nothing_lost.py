@@ -53,7 +53,7 @@ def test_gateway_killed_again_and_again(make_whole: MakeWhole) -> None:
     """At whatever moment it happens to be: between commit and acknowledgement, while starting, while idle."""
     whole = make_whole(8, 10)
     for _ in range(6):
-        whole.pile_up(20)
+        _await_stream(whole, 20)
         pid = whole.backend.gateway_pid
         assert pid is not None
         sigkill(pid)
@@ -93,6 +93,11 @@ def test_device_killed_with_its_outbox_on_disk(make_whole: MakeWhole) -> None:
     assert {boot for device, boot in whole.facts()["watermarks"] if device == "gate-1"} == {1, 2}
 
 
+def _await_stream(whole: Whole, records: int) -> None:
+    stored = whole.facts()["stored"]
+    wait_until(lambda: whole.facts()["stored"] >= stored + records, "the stream is flowing", timeout_s=60)
+
+
 def _kill_and_await_boot(whole: Whole, device: str) -> None:
     boots = whole.lane(device).boots
     sigkill(whole.device_pid(device))
@@ -103,7 +108,7 @@ def test_device_killed_with_riders_in_the_lane(make_whole: MakeWhole) -> None:
     """A rider whose last edge the dying device did not take is `unobserved`; it may have taken it all the same."""
     whole = make_whole(4, 10)
     for _ in range(3):
-        whole.pile_up(5)
+        _await_stream(whole, 5)
         _kill_and_await_boot(whole, "gate-2")
     whole.settle()
     whole.assert_exact()
