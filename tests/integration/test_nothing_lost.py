@@ -1,6 +1,7 @@
 """Nothing is lost and nothing counted twice, whatever is killed: real processes, 100 unconfirmed records or more."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -35,62 +36,22 @@ def make_whole(tmp_path: Path) -> Iterator[MakeWhole]:
         whole.close()
 
 
-def test_gateway_killed_in_mid_stream(make_whole: MakeWhole) -> None:
-    whole = make_whole(8, 10)
-    wait_until(lambda: whole.facts()["stored"] >= 50, "the stream is flowing")
-    with whole.database_locked():  # messages pile up in the gateway's own hands
-        whole.pile_up(UNCONFIRMED)
-        assert whole.unconfirmed() >= UNCONFIRMED
-        pid = whole.backend.gateway_pid
-        assert pid is not None
-        sigkill(pid)
-    whole.backend.restart_gateway()
-    whole.settle()
-    whole.assert_exact()
+@contextmanager
+def _many_in_flight(whole: Whole) -> Iterator[None]:
+    """The stream is flowing, then the database is locked until at least 100 records are unconfirmed, and meanwhile.
 
-
-def test_gateway_killed_again_and_again(make_whole: MakeWhole) -> None:
-    """At whatever moment it happens to be: between commit and acknowledgement, while starting, while idle."""
-    whole = make_whole(8, 10)
-    for _ in range(6):
-        _await_stream(whole, 20)
-        pid = whole.backend.gateway_pid
-        assert pid is not None
-        sigkill(pid)
-        whole.backend.restart_gateway()
-    whole.settle()
-    whole.assert_exact()
-
-
-def test_broker_killed(make_whole: MakeWhole) -> None:
-    """It forgets everything, retained messages and subscriptions included."""
-    whole = make_whole(8, 10)
-    wait_until(lambda: whole.facts()["stored"] >= 50, "the stream is flowing")
+    They are everywhere: in the devices' outboxes, at the broker, in the gateway's own hands.
+    """
+    _await_stream(whole, 50)
     with whole.database_locked():
         whole.pile_up(UNCONFIRMED)
         assert whole.unconfirmed() >= UNCONFIRMED
-        pid = whole.backend.broker_pid
-        assert pid is not None
-        sigkill(pid)
-    whole.backend.restart_broker()
-    whole.settle()
-    whole.assert_exact()
+        yield
 
 
-def test_device_killed_with_its_outbox_on_disk(make_whole: MakeWhole) -> None:
-    whole = make_whole(2, 20)
-    wait_until(lambda: whole.facts()["stored"] >= 5, "the stream is flowing")
-    with whole.database_locked():
-        wait_until(lambda: whole.outbox_records("gate-1") >= UNCONFIRMED, "100 unconfirmed at one device", timeout_s=90)
-        # Whoever is in the lane when the power goes is a case of its own, below; here the records are the matter.
-        whole.station.stop_arrivals()
-        wait_until(whole.station.idle, "the lanes are empty", timeout_s=60)
-        assert whole.outbox_records("gate-1") >= UNCONFIRMED
-        sigkill(whole.device_pid("gate-1"))
-        wait_until(lambda: whole.lane("gate-1").boots == 2, "the device has booted again")
-    whole.settle()
-    whole.assert_exact()
-    assert {boot for device, boot in whole.facts()["watermarks"] if device == "gate-1"} == {1, 2}
+def _the(pid: int | None) -> int:
+    assert pid is not None
+    return pid
 
 
 def _await_stream(whole: Whole, records: int) -> None:
@@ -102,6 +63,52 @@ def _kill_and_await_boot(whole: Whole, device: str) -> None:
     boots = whole.lane(device).boots
     sigkill(whole.device_pid(device))
     wait_until(lambda: whole.lane(device).boots > boots, f"{device} has booted again")
+
+
+def test_gateway_killed_in_mid_stream(make_whole: MakeWhole) -> None:
+    whole = make_whole(8, 10)
+    with _many_in_flight(whole):
+        sigkill(_the(whole.backend.gateway_pid))
+    whole.backend.restart_gateway()
+    whole.settle()
+    whole.assert_exact()
+
+
+def test_gateway_killed_again_and_again(make_whole: MakeWhole) -> None:
+    """At whatever moment it happens to be: between commit and acknowledgement, while starting, while idle."""
+    whole = make_whole(8, 10)
+    for _ in range(6):
+        _await_stream(whole, 20)
+        sigkill(_the(whole.backend.gateway_pid))
+        whole.backend.restart_gateway()
+    whole.settle()
+    whole.assert_exact()
+
+
+def test_broker_killed(make_whole: MakeWhole) -> None:
+    """It forgets everything, retained messages and subscriptions included."""
+    whole = make_whole(8, 10)
+    with _many_in_flight(whole):
+        sigkill(_the(whole.backend.broker_pid))
+    whole.backend.restart_broker()
+    whole.settle()
+    whole.assert_exact()
+
+
+def test_device_killed_with_its_outbox_on_disk(make_whole: MakeWhole) -> None:
+    whole = make_whole(2, 20)
+    _await_stream(whole, 5)
+    with whole.database_locked():
+        wait_until(lambda: whole.outbox_records("gate-1") >= UNCONFIRMED, "100 unconfirmed at one device", timeout_s=90)
+        # Whoever is in the lane when the power goes is a case of its own, below; here the records are the matter.
+        whole.station.stop_arrivals()
+        wait_until(whole.station.idle, "the lanes are empty", timeout_s=60)
+        assert whole.outbox_records("gate-1") >= UNCONFIRMED
+        sigkill(whole.device_pid("gate-1"))
+        wait_until(lambda: whole.lane("gate-1").boots == 2, "the device has booted again")
+    whole.settle()
+    whole.assert_exact()
+    assert {boot for device, boot in whole.facts()["watermarks"] if device == "gate-1"} == {1, 2}
 
 
 def test_device_killed_with_riders_in_the_lane(make_whole: MakeWhole) -> None:
@@ -117,7 +124,7 @@ def test_device_killed_with_riders_in_the_lane(make_whole: MakeWhole) -> None:
 
 def test_database_locked_for_ten_seconds(make_whole: MakeWhole) -> None:
     whole = make_whole(8, 10)
-    wait_until(lambda: whole.facts()["stored"] >= 50, "the stream is flowing")
+    _await_stream(whole, 50)
     with whole.database_locked():
         pause(10)
         assert whole.unconfirmed() >= UNCONFIRMED
@@ -127,14 +134,11 @@ def test_database_locked_for_ten_seconds(make_whole: MakeWhole) -> None:
 
 def test_all_of_them_at_once(make_whole: MakeWhole) -> None:
     whole = make_whole(8, 10)
-    with whole.database_locked():
-        whole.pile_up(UNCONFIRMED)
-        assert whole.unconfirmed() >= UNCONFIRMED
+    with _many_in_flight(whole):
         whole.station.stop_arrivals()
         wait_until(whole.station.idle, "the lanes are empty", timeout_s=60)
-        gateway, broker = whole.backend.gateway_pid, whole.backend.broker_pid
-        assert gateway is not None and broker is not None
-        for pid in (gateway, broker, *(whole.device_pid(name) for name in whole.station.lanes)):
+        devices = [whole.device_pid(name) for name in whole.station.lanes]
+        for pid in (_the(whole.backend.gateway_pid), _the(whole.backend.broker_pid), *devices):
             sigkill(pid)
     whole.backend.restart_broker()
     whole.backend.restart_gateway()

@@ -1,0 +1,272 @@
+"""The live page in a real browser: lanes move, counters tell the truth, nothing leaves the machine, it comes back.
+
+The page is watched as its user sees it, by what is drawn; the station behind it is real but for its devices, which run
+in this process.
+"""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from gateway.devices.provisioning import Provisioning
+from gateway.embedded import EmbeddedGateway
+from gateway.store.database import Database
+from gateway.store.directory import Directory
+from tests.browser.conftest import MakeStation, OpenPage, Watched
+from tests.integration.harness import Whole, sigkill
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+
+PHONE = {"width": 390, "height": 844}
+WALL = {"width": 1920, "height": 1080}
+MOST_BYTES = 200_000
+
+LANES_SHOWN = "(count) => document.querySelectorAll('.lane').length === count"
+LINK_SAYS = "(text) => document.getElementById('link').textContent.startsWith(text)"
+COUNTED = """(least) => {
+  const counts = [...document.querySelectorAll(".lane dd")].map((one) => Number(one.textContent));
+  return counts.reduce((sum, one) => sum + one, 0) >= least;
+}"""
+
+# Every drawn frame's time and positions of the bodies, by a number of its own for each; ends after `wanted_ms`.
+RECORD = """(wanted_ms) => new Promise((done) => {
+  const numbers = new Map(), frames = [];
+  requestAnimationFrame(function frame(now) {
+    const bodies = [...document.querySelectorAll(".rider, .guest")].flatMap((one) => {
+      const found = /translate\\(([-0-9.]+)/.exec(one.getAttribute("transform") ?? "");
+      if (!numbers.has(one)) numbers.set(one, numbers.size);
+      return found ? [[numbers.get(one), Number(found[1])]] : [];
+    });
+    frames.push([now, bodies]);
+    if (now - frames[0][0] < wanted_ms) requestAnimationFrame(frame); else done(frames);
+  });
+})"""
+
+
+def origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def wait_for_lanes(page: Watched, count: int) -> None:
+    page.until(LANES_SHOWN, count)
+    page.until(LINK_SAYS, "live")
+
+
+def recorded(page: Watched, wanted_ms: int) -> list[tuple[float, dict[int, float]]]:
+    """Time (ms) and position (mm) of every body, of each frame that the browser drew."""
+    return [(now, {int(body): x for body, x in bodies}) for now, bodies in page.page.evaluate(RECORD, wanted_ms)]
+
+
+def steps(frames: list[tuple[float, dict[int, float]]]) -> list[tuple[float, float]]:
+    """(ms, mm) of each body from each drawn frame to the next."""
+    return [
+        (now - before, x - was[body])
+        for (before, was), (now, bodies) in zip(frames, frames[1:], strict=False)
+        for body, x in bodies.items()
+        if body in was
+    ]
+
+
+def test_lanes_move_and_nothing_leaves_the_machine(make_station: MakeStation, open_page: OpenPage) -> None:
+    whole = make_station(2)
+    page = open_page(whole.url)
+    wait_for_lanes(page, 2)
+    assert [name.split("-")[0] for name in page.page.locator(".lane h3").all_inner_texts()] == ["gate", "gate"]
+    page.bodies_move()
+    page.until("() => document.querySelector('.beam.broken') !== null")
+    page.until(
+        """() => {
+          const said = window.statesSaid ??= new Set();
+          for (const one of document.querySelectorAll(".lane .state")) said.add(one.textContent);
+          return ["locked", "released", "passing"].every((state) => [...said].some((one) => one.startsWith(state)));
+        }"""
+    )
+    page.until(COUNTED, 3)
+    assert {origin(url) for url in page.requests if not url.startswith("data:")} == {origin(whole.url)}
+    assert page.complaints == []
+
+
+def test_the_counters_agree_with_the_database(make_station: MakeStation, open_page: OpenPage) -> None:
+    whole = make_station(4, speed=5)
+    page = open_page(whole.url)
+    wait_for_lanes(page, 4)
+    page.until(COUNTED, 40)
+    whole.settle()
+    whole.assert_exact()
+    facts = whole.facts()
+    expected = {}
+    for lane in sorted(whole.station.lanes):
+        tallied = facts["tallied"].get(lane, {"entries": 0, "exits": 0})
+        ways = [way for device, way, _ in facts["passages"] if device == lane]
+        entries, exits = (ways.count("entry") + tallied["entries"], ways.count("exit") + tallied["exits"])
+        expected[lane] = [str(entries), str(exits), str(len(ways))]
+    page.until(
+        """(expected) => Object.entries(expected).every(([name, counts]) => {
+          const lane = [...document.querySelectorAll(".lane")].find((one) => one.querySelector(".name").textContent === name);
+          return [...lane.querySelectorAll("dd")].map((one) => one.textContent).join() === counts.join();
+        })""",
+        expected,
+    )
+    in_tallies = sum(tally["entries"] + tally["exits"] for tally in facts["tallied"].values())
+    assert page.page.inner_text("#recorded") == f"{len(facts['passages']):,}"
+    assert page.page.inner_text("#tallied") == f"{in_tallies:,}"
+    assert len(facts["passages"]) > 0 and in_tallies > 0
+
+
+def test_it_comes_back_after_the_gateway_was_killed(make_station: MakeStation, open_page: OpenPage) -> None:
+    whole = make_station(2, speed=2)
+    page = open_page(whole.url)
+    wait_for_lanes(page, 2)
+    page.until(COUNTED, 1)
+    page.page.evaluate("window.neverReloaded = true")
+    address = whole.url
+    pid = whole.backend.gateway_pid
+    assert pid is not None
+    sigkill(pid)
+    page.until(LINK_SAYS, "reconnecting")
+    assert whole.backend.restart_gateway() == address
+    page.until(LINK_SAYS, "live")
+    page.bodies_move()
+    before = int(
+        page.page.evaluate("[...document.querySelectorAll('.lane dd')].reduce((n, o) => n + +o.textContent, 0)")
+    )
+    assert before >= 1, "the counters begin with what is stored"
+    page.until(COUNTED, before + 1)
+    assert page.page.evaluate("window.neverReloaded") is True
+
+
+def test_movement_is_smooth_with_eight_lanes(make_station: MakeStation, open_page: OpenPage) -> None:
+    """Bodies walk between the ten scenes a second instead of hopping from one to the next."""
+    whole = make_station(8)
+    page = open_page(whole.url, viewport=WALL)
+    wait_for_lanes(page, 8)
+    page.until("() => document.querySelectorAll('.rider, .guest').length >= 6")
+    frames = recorded(page, 6000)
+    moved = [(ms, mm) for ms, mm in steps(frames) if mm != 0]
+    span_s = (frames[-1][0] - frames[0][0]) / 1000
+    moving = sum(1 for before, after in zip(frames, frames[1:], strict=False) if before[1] != after[1])
+    assert moving / span_s > 15, f"{moving} of {len(frames)} drawn frames in {span_s:.1f} s show movement"
+    # The fastest rider walks 2 m/s. A browser that was held up itself draws bigger steps, so they are judged by time.
+    hops = [(ms, mm) for ms, mm in moved if abs(mm) > 4 * max(ms, 17) + 20]
+    assert len(hops) <= len(moved) / 100, hops[:20]
+    assert page.complaints == []
+
+
+def test_less_motion_is_respected(make_station: MakeStation, open_page: OpenPage) -> None:
+    whole = make_station(2)
+    page = open_page(whole.url, reduced_motion="reduce")
+    wait_for_lanes(page, 2)
+    assert page.page.get_by_text("You asked for less motion").is_visible()
+    page.bodies_move()
+    frames = recorded(page, 4000)
+    pictures = sum(1 for before, after in zip(frames, frames[1:], strict=False) if before[1] != after[1])
+    assert pictures <= 5, "the picture changes once a second"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("size", "viewport"), [("phone", PHONE), ("wall", WALL)])
+def test_every_size_and_scheme(
+    make_station: MakeStation,
+    open_page: OpenPage,
+    screenshots: Path,
+    size: str,
+    viewport: dict[str, int],
+    scheme: str,
+) -> None:
+    documented = (size, scheme) in (("wall", "light"), ("phone", "dark"))
+    whole = make_station(8 if documented else 2)
+    page = open_page(whole.url, viewport=viewport, color_scheme=scheme)
+    wait_for_lanes(page, len(whole.station.lanes))
+    look(page)
+    if documented:
+        page.until(COUNTED, 30)
+        page.until(
+            "() => document.querySelector('.rider') && document.querySelector('.beam.broken') "
+            "&& document.querySelector('[data-lamp=go]')"
+        )
+    picture = screenshots / f"{size}-{scheme}.png"
+    page.page.screenshot(path=picture)
+    assert 0 < picture.stat().st_size < MOST_BYTES
+    look(page)
+
+
+def look(page: Watched) -> None:
+    """What holds at every size: nothing to scroll sideways, title and lanes in sight, headings in order."""
+    assert page.page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    assert page.page.evaluate("document.documentElement.lang") == "en"
+    assert page.page.locator("h1").is_visible()
+    assert page.page.locator("h1").count() == 1
+    box = page.page.locator(".lane svg").first.bounding_box()
+    viewport = page.page.viewport_size
+    assert box is not None and viewport is not None
+    assert box["y"] + box["height"] <= viewport["height"], "the first lane is in sight without scrolling"
+    assert all(lane.is_visible() for lane in page.page.locator(".lane").all())
+    levels = [
+        int(name[1]) for name in page.page.evaluate("[...document.querySelectorAll('h1,h2,h3,h4')].map(h => h.tagName)")
+    ]
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False)), levels
+
+
+def test_schemes_differ_and_can_be_read(make_station: MakeStation, open_page: OpenPage) -> None:
+    """Text has a contrast of 4.5 to 1 or more (WCAG 2.2, AA) in both schemes."""
+    whole = make_station(2)
+    grounds = set()
+    for scheme in ("light", "dark"):
+        page = open_page(whole.url, color_scheme=scheme)
+        wait_for_lanes(page, 2)
+        grounds.add(page.page.evaluate("getComputedStyle(document.body).backgroundColor"))
+        for _ in range(3):
+            poor = page.page.evaluate(POOR_CONTRAST)
+            assert poor == [], scheme
+    assert len(grounds) == 2
+
+
+# Each element with text of its own whose colour and the nearest painted ground differ by less than 4.5 to 1.
+POOR_CONTRAST = """() => {
+  const numbers = (colour) => colour.match(/[0-9.]+/g).map(Number);
+  const light = (colour) => {
+    const [r, g, b] = numbers(colour).map((one) => one / 255).map((one) => one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = (node) => {
+    for (; node; node = node.parentElement) {
+      const colour = getComputedStyle(node).backgroundColor;
+      if ((numbers(colour)[3] ?? 1) === 1) return colour;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  return [...document.body.querySelectorAll("*")].filter((one) => !one.closest("svg, script, [hidden]")
+    && [...one.childNodes].some((child) => child.nodeType === 3 && child.data.trim())).flatMap((one) => {
+      const [high, low] = [light(getComputedStyle(one).color), light(ground(one))].sort((a, b) => b - a);
+      const ratio = (high + 0.05) / (low + 0.05);
+      return ratio < 4.5 ? [`${one.textContent.trim().slice(0, 40)}: ${ratio.toFixed(2)}`] : [];
+    });
+}"""
+
+
+def test_an_empty_system_says_what_to_do(tmp_path: Path, open_page: OpenPage) -> None:
+    backend = EmbeddedGateway(tmp_path / "gateway")
+    try:
+        backend.start_broker()
+        page = open_page(backend.start_gateway())
+        page.until(LINK_SAYS, "live")
+        greeting = page.page.locator("#empty")
+        assert greeting.is_visible()
+        assert "make demo" in greeting.inner_text()
+        assert "gateline device add gate-1 --site" in greeting.inner_text()
+        assert page.page.locator(".lane").count() == 0
+
+        database = Database(tmp_path / "gateway")
+        try:
+            Provisioning(Directory(database)).add_device("my-station", "gate-1", "physical", 0)
+        finally:
+            database.close()
+        wait_for_lanes(page, 1)  # a new lane shows up by itself
+        assert not greeting.is_visible()
+        assert page.page.inner_text(".lane .state") == "not heard yet"
+        assert page.complaints == []
+    finally:
+        backend.stop()
