@@ -232,7 +232,7 @@ class Demo:
         assert station is not None
         station.stop_arrivals()
         tell("no more riders; those in the lanes go through")
-        self._wait(station.idle, lambda: station.loop.call(station.truth.counts))
+        self._wait(station.idle, station.outcomes)
         tell(f"the last interval closes (at most {INTERVAL_MS // 1000} s)")
         self._wait(lambda: self.reckoned(fresh=True)[0].lost == 0, lambda: self.reckoned()[0])
         self.check()
@@ -257,7 +257,7 @@ class Demo:
         reckoning, facts = self.reckoned(fresh=True)
         return Summary(
             riders=station.riders_sent(),
-            truth=station.loop.call(station.truth.counts),
+            truth=station.outcomes(),
             recorded=reckoning.recorded,
             tallied=reckoning.tallied,
             stored=facts["stored"],

@@ -226,6 +226,10 @@ class LiveStation:
     def stop_arrivals(self) -> None:
         self.loop.call(self.world.stop_arrivals)
 
+    def outcomes(self) -> dict[str, int]:
+        """What the riders did so far, by kind."""
+        return self.loop.call(self.truth.counts)
+
     def idle(self) -> bool:
         """No rider is waiting or in a lane."""
         return self.loop.call(self.world.idle)

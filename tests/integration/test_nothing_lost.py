@@ -101,8 +101,7 @@ def test_device_killed_with_its_outbox_on_disk(make_whole: MakeWhole) -> None:
     with whole.database_locked():
         wait_until(lambda: whole.outbox_records("gate-1") >= UNCONFIRMED, "100 unconfirmed at one device", timeout_s=90)
         # Whoever is in the lane when the power goes is a case of its own, below; here the records are the matter.
-        whole.station.stop_arrivals()
-        wait_until(whole.station.idle, "the lanes are empty", timeout_s=60)
+        whole.empty_the_lanes()
         assert whole.outbox_records("gate-1") >= UNCONFIRMED
         sigkill(whole.device_pid("gate-1"))
         wait_until(lambda: whole.lane("gate-1").boots == 2, "the device has booted again")
@@ -119,7 +118,7 @@ def test_device_killed_with_riders_in_the_lane(make_whole: MakeWhole) -> None:
         _kill_and_await_boot(whole, "gate-2")
     whole.settle()
     whole.assert_exact()
-    assert whole.station.loop.call(whole.station.truth.counts)["unobserved"] <= 3
+    assert whole.station.outcomes()["unobserved"] <= 3
 
 
 def test_database_locked_for_ten_seconds(make_whole: MakeWhole) -> None:
@@ -135,8 +134,7 @@ def test_database_locked_for_ten_seconds(make_whole: MakeWhole) -> None:
 def test_all_of_them_at_once(make_whole: MakeWhole) -> None:
     whole = make_whole(8, 10)
     with _many_in_flight(whole):
-        whole.station.stop_arrivals()
-        wait_until(whole.station.idle, "the lanes are empty", timeout_s=60)
+        whole.empty_the_lanes()
         devices = [whole.device_pid(name) for name in whole.station.lanes]
         for pid in (_the(whole.backend.gateway_pid), _the(whole.backend.broker_pid), *devices):
             sigkill(pid)
