@@ -30,9 +30,18 @@ _FREE_GRANT = passes.Decision(True)
 
 
 def next_boot(storage):
-    """Count this boot in durable storage; from 1."""
-    text = storage.read("boot")
-    boot = int(text) + 1 if text else 1
+    """Count this boot in durable storage; from 1, and above every boot that has left records.
+
+    A boot number used twice would make new records look like duplicates, so a counter that is lost or damaged must not
+    fall behind the outbox.
+    """
+    try:
+        boot = int(storage.read("boot") or 0)
+    except ValueError:
+        boot = 0
+    for name in storage.names("q"):
+        boot = max(boot, int(name[1:9]))
+    boot += 1
     storage.write("boot", str(boot).encode())
     return boot
 
@@ -57,8 +66,11 @@ class Gate:
         self.link = None
         if link_factory is not None:
             self.link = link_factory(settings, seal, self.boot, board, self.delivery, VERSION)
-        self._health_at = ticks_add(board.ticks_ms(), min(settings.interval_ms, 1 << 27))
+        # Ticks of the next one where things are told at once, else the interval that has had its own.
+        self._health_at = self._next_health(board.ticks_ms())
         self.reporter.notice(self._epoch(), "boot")
+        if self.outbox.damaged:
+            self.reporter.notice(self._epoch(), "fault")
         self._show()
 
     def _epoch(self):
@@ -76,7 +88,7 @@ class Gate:
                 if value == 0 and self.detector.clear():
                     self._cleared(ticks)
             elif kind == b.MEDIUM:
-                self._medium(a, ticks)
+                self._medium(a, now)
             elif kind == b.FIRE:
                 self._fire(a, ticks)
             elif kind == b.STOP:
@@ -99,19 +111,37 @@ class Gate:
         found = self.delivery.next_batch(now)
         if found is not None:
             link.send_batch(*found)
-        if ticks_diff(self._health_at, now) <= 0:
-            self._health_at = ticks_add(now, min(self._settings.interval_ms, 1 << 27))
+        if self._health_due(now):
+            self._health_at = self._next_health(now)
             if link.is_connected:
-                heap_free = self._board.heap_free()
-                link.send_health(
-                    records.health(
-                        self.boot,
-                        heap_free // 256 * 256 if heap_free >= 0 else -1,
-                        self.worst_tick_ms,
-                        len(self.outbox),
-                        self.delivery.refused,
-                    )
-                )
+                self._send_health(link)
+
+    def _next_health(self, now):
+        interval_ms = self._settings.interval_ms
+        if self._settings.send_at_once:
+            return ticks_add(now, min(interval_ms, 1 << 27))
+        return self._epoch() // interval_ms
+
+    def _health_due(self, now):
+        if self._settings.send_at_once:
+            return ticks_diff(self._health_at, now) <= 0
+        return self._next_health(now) != self._health_at
+
+    def _send_health(self, link):
+        heap_free = self._board.heap_free()
+        worst_tick_ms = self.worst_tick_ms
+        outbox = len(self.outbox)
+        if not self._settings.send_at_once:  # coarse: a count that grows by one would tell of one rider
+            worst_tick_ms = (worst_tick_ms + 9) // 10 * 10
+            outbox = (outbox + 15) // 16 * 16
+        heap_free = heap_free // 256 * 256 if heap_free >= 0 else -1
+        link.send_health(records.health(self.boot, heap_free, worst_tick_ms, outbox, self.delivery.refused))
+
+    def _health_deadline(self, now):
+        if self._settings.send_at_once:
+            return self._health_at
+        interval_ms = self._settings.interval_ms
+        return ticks_add(now, min(interval_ms - self._epoch() % interval_ms, _MAX_SLEEP_MS))
 
     def next_deadline(self, now):
         """Ticks until which nothing needs doing unless an input or a socket asks; at most a minute ahead."""
@@ -120,7 +150,7 @@ class Gate:
             self.turnstile.next_deadline(),
             self.delivery.next_deadline(),
             None if self.link is None else self.link.next_deadline(now),
-            None if self.link is None else self._health_at,
+            None if self.link is None else self._health_deadline(now),
         ):
             if deadline is not None:
                 soonest_ms = min(soonest_ms, ticks_diff(deadline, now))
@@ -146,16 +176,17 @@ class Gate:
             arm, lamp, sound = self.turnstile.outputs()
             self._board.apply(arm, lamp, sound, state)
 
-    def _medium(self, medium, ticks):
+    def _medium(self, medium, now):
+        # The lamp answers now, however late the reader's news came, so the time to enter counts from now.
         if self.turnstile.state not in (turnstile.LOCKED, turnstile.REFUSING):
             return  # the reader is off; the lamp says so
         epoch_ms, _ = self._board.epoch_ms()
         decision = passes.decide(VERIFIERS, medium, service_day(epoch_ms, self._settings.day_start_ms))
         if decision.accepted:
             self._grant = decision
-            self.turnstile.handle(turnstile.GRANTED, ticks)
+            self.turnstile.handle(turnstile.GRANTED, now)
         else:
-            self.turnstile.handle(turnstile.REFUSED, ticks)
+            self.turnstile.handle(turnstile.REFUSED, now)
             self.reporter.refused(epoch_ms)
 
     def _body(self, event, body, ticks):

@@ -21,34 +21,77 @@ except ImportError:
     EMULATED_BUNDLE = False
 
 QUARTER_HOUR_MS = 900000
+DAY_MS = 86400000
+_NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789-"
 
 
 class SettingsError(Exception):
     """What is wrong in the settings, and where."""
 
 
+def _wrong(name, given, wanted):
+    given = "missing or null" if given is None else repr(given)[:60]
+    return SettingsError("settings: %s is %s; it must be %s" % (name, given, wanted))
+
+
+def _section(values, name):
+    section = values.get(name, {})
+    if not isinstance(section, dict):
+        raise _wrong(name, section, "an object { } of settings")
+    return section
+
+
+def _whole(section, path, default, low, high, step=1):
+    """The whole number at ``path``, ``low`` to ``high`` inclusive, a multiple of ``step``; ``default`` where absent."""
+    value = section.get(path.split(".")[-1], default)
+    if type(value) is not int or not low <= value <= high or value % step:
+        wanted = "a whole number from %d to %d" % (low, high)
+        raise _wrong(path, value, wanted if step == 1 else "%s, a multiple of %d" % (wanted, step))
+    return value
+
+
+def _text(section, path, secret=False):
+    value = section.get(path.split(".")[-1])
+    if type(value) is not str or not value:
+        raise _wrong(path, "not shown here" if secret and value else value, "a text that is not empty")
+    return value
+
+
+def _name(values, path):
+    value = _text(values, path)
+    if len(value) > 32 or value[0] == "-" or any(character not in _NAME_CHARACTERS for character in value):
+        raise _wrong(path, value, "1 to 32 of a-z, 0-9 and -, not beginning with -")
+    return value
+
+
+def _choice(section, path, default, allowed):
+    value = section.get(path.split(".")[-1], default)
+    if value not in allowed or type(value) is not type(allowed[0]):
+        raise _wrong(path, value, " or ".join(str(item).lower() for item in allowed))
+    return value
+
+
+def _key(values):
+    try:
+        key = unhexlify(values.get("key"))
+    except (ValueError, TypeError):
+        key = b""
+    if len(key) != 32:
+        raise SettingsError("settings: key must be 64 hex digits")  # what was given may be most of a secret
+    return key
+
+
 class Settings:
-    """``values``: the dictionary that provisioning wrote, plus the lane's own settings. Raises SettingsError."""
+    """``values``: the dictionary that provisioning wrote, plus the lane's own settings (docs/settings.md). Raises
+    SettingsError."""
 
     def __init__(self, values, emulated_bundle=EMULATED_BUNDLE):
-        try:
-            self.site = values["site"]
-            self.device = values["device"]
-            self.site_class = values["class"]
-            self.key = unhexlify(values["key"])
-            broker = values["broker"]
-            self.networked = broker is not None
-            if self.networked:
-                self.host = broker["host"]
-                self.port = int(broker["port"])
-                self.user = broker["user"]
-                self.password = broker["password"]
-        except (KeyError, ValueError, TypeError) as error:
-            raise SettingsError("settings: missing or malformed: %s" % error) from error
-        if self.site_class not in ("emulated", "physical"):
-            raise SettingsError("settings: class must be emulated or physical, not %s" % self.site_class)
-        if len(self.key) != 32:
-            raise SettingsError("settings: key must be 64 hex digits")
+        if not isinstance(values, dict):
+            raise _wrong("settings.json", values, "an object { } of settings")
+        self.site = _name(values, "site")
+        self.device = _name(values, "device")
+        self.site_class = _choice(values, "class", None, ("emulated", "physical"))
+        self.key = _key(values)
         self.emulated = self.site_class == "emulated"
         if self.emulated and not emulated_bundle:
             raise SettingsError(
@@ -56,22 +99,30 @@ class Settings:
             )
         if not self.emulated and emulated_bundle:
             raise SettingsError("settings: an emulated board can't serve a physical site; build the physical bundle")
-        lane = values.get("lane", {})
-        self.way = lane.get("way", "entry")
-        if self.way not in ("entry", "exit"):
-            raise SettingsError("settings: lane.way must be entry or exit, not %s" % self.way)
-        self.beams = int(lane.get("beams", 4))
-        self.release_ms = int(lane.get("release_ms", 5000))
-        self.refuse_ms = int(lane.get("refuse_ms", 1500))
-        report = values.get("report", {})
-        self.interval_ms = int(report.get("interval_ms", QUARTER_HOUR_MS))
-        self.tally_min = int(report.get("tally_min", 10))
-        self.day_start_ms = int(report.get("day_start_ms", 0))
-        self.send_at_once = bool(report.get("send_at_once", self.emulated))
-        self.outbox_records = int(report.get("outbox_records", 512))
-        self.resend_ms = int(report.get("resend_ms", 5000))
-        if not self.emulated and (self.interval_ms < QUARTER_HOUR_MS or self.tally_min < 10 or self.send_at_once):
-            raise SettingsError("settings: a physical site may not shorten interval_ms or tally_min, nor send at once")
+        if "broker" not in values:
+            raise SettingsError("settings: broker is missing; give null for a device without a network")
+        self.networked = values["broker"] is not None
+        if self.networked:
+            broker = _section(values, "broker")
+            self.host = _text(broker, "broker.host")
+            self.port = _whole(broker, "broker.port", None, 1, 65535)
+            self.user = _text(broker, "broker.user")
+            self.password = _text(broker, "broker.password", True)
+        lane = _section(values, "lane")
+        self.way = _choice(lane, "lane.way", "entry", ("entry", "exit"))
+        self.beams = _whole(lane, "lane.beams", 4, 2, 16)
+        self.release_ms = _whole(lane, "lane.release_ms", 5000, 100, 3600000)
+        self.refuse_ms = _whole(lane, "lane.refuse_ms", 1500, 100, 3600000)
+        report = _section(values, "report")
+        # A physical site may make its intervals and tallies coarser, never finer, and never send at once.
+        step_ms = 1 if self.emulated else QUARTER_HOUR_MS
+        self.interval_ms = _whole(report, "report.interval_ms", QUARTER_HOUR_MS, max(1000, step_ms), DAY_MS, step_ms)
+        self.tally_min = _whole(report, "report.tally_min", 10, 1 if self.emulated else 10, 10000)
+        self.day_start_ms = _whole(report, "report.day_start_ms", 0, 0, DAY_MS - 1, QUARTER_HOUR_MS)
+        allowed = (True, False) if self.emulated else (False,)
+        self.send_at_once = _choice(report, "report.send_at_once", self.emulated, allowed)
+        self.outbox_records = _whole(report, "report.outbox_records", 512, 64, 100000)
+        self.resend_ms = _whole(report, "report.resend_ms", 5000, 100, 3600000)
 
     def topic(self, channel):
         return "gateline/1/%s/%s/%s" % (self.site, self.device, channel)

@@ -100,7 +100,10 @@ def add(
     ],
     data: Data = Path("gateline-data"),
     day_start_ms: Annotated[
-        int, typer.Option(help="When the site's service day begins, ms after midnight UTC; for a new site only.")
+        int,
+        typer.Option(
+            help="When the service day begins, ms after midnight UTC, a multiple of 900000; for a new site only."
+        ),
     ] = 0,
     broker: Annotated[str, typer.Option(help="Where the device finds the broker.")] = f"{HOST}:{DEFAULT_MQTT_PORT}",
     json_only: Annotated[bool, typer.Option("--json", help="Print the settings alone, as one JSON object.")] = False,

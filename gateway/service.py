@@ -20,7 +20,7 @@ from gateway.ingest.consumer import Consumer
 from gateway.ingest.observer import Observer
 from gateway.ingest.pipeline import Pipeline
 from gateway.live.state import LiveState
-from gateway.store.database import Database, Lock, StoreBusy, patiently, prepare_directory
+from gateway.store.database import Database, Lock, StoreBusy, StoreGone, patiently, prepare_directory
 from gateway.store.directory import Directory
 from gateway.store.queries import Queries
 from gateway.store.store import Store
@@ -121,9 +121,13 @@ class Service:
         try:
             while not self._stop.wait(WATCH_S):
                 try:
+                    self.database.require_in_place()
                     self.registry.load()
                 except StoreBusy:
                     continue
+                except StoreGone:
+                    # The pipeline looks too, says so and ends the gateway: once is enough.
+                    return
                 self.live.ensure(device.sender for device in self.registry.devices())
                 if self.broker is not None:
                     self._tend(self.broker)

@@ -1,5 +1,6 @@
 """The simulator's commands. `demo_command` gets the backend from the front door, which alone knows the gateway."""
 
+import errno
 import signal
 import sys
 import time
@@ -15,6 +16,7 @@ from rich.live import Live
 from simulator.demo import Backend, Demo, Summary, run_folder
 from simulator.demo_view import screen, summary_table
 from simulator.devices.process import micropython_available
+from simulator.errors import UserError
 
 NO_MICROPYTHON = (
     "There is no MicroPython for this machine's processor (its wheel is for x86-64 only), so the gates' firmware runs "
@@ -22,18 +24,28 @@ NO_MICROPYTHON = (
 )
 
 
+_SAME_WISH_S = 0.3
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
+
+
 class _Interrupt:
     """Counts Ctrl-C and SIGTERM: the first asks for an end, the second for one at once."""
 
     def __init__(self) -> None:
         self.count = 0
+        self._last_s = -_SAME_WISH_S
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._caught)
 
     def _caught(self, number: int, frame: FrameType | None) -> None:
-        self.count += 1
-        if self.count > 1:
-            raise KeyboardInterrupt
+        # A shell or `timeout` may signal both the process and its group: that is one wish, not two.
+        now_s = time.monotonic()
+        again = now_s - self._last_s > _SAME_WISH_S
+        self._last_s = now_s
+        if again:
+            self.count += 1
+            if self.count > 1:
+                raise KeyboardInterrupt
 
 
 def demo_command(make_backend: Callable[[Path], Backend]) -> Callable[..., None]:
@@ -79,32 +91,57 @@ def _run(
     err = Console(file=sys.stderr)
     interrupt = _Interrupt()
     headless = headless or not out.is_terminal
-    with run_folder(data) as folder:
-        demo = Demo(make_backend(folder / "gateway"), folder, seed=seed, micropython=False if in_process else None)
-        try:
-            if not micropython_available() and not in_process:
-                err.print(NO_MICROPYTHON)
-            if not headless:
-                err.print("Starting broker, gateway and eight gates…", style="dim")
-            demo.start()
-            if headless:
-                if not as_json:
-                    out.print(f"Gateline demo: {demo.url} (page and API); Ctrl-C ends it.")
-                _headless(demo, seconds, interrupt)
-                summary = demo.finish()
+    try:
+        with run_folder(data) as folder:
+            summary = _run_in(folder, make_backend, seconds, headless, as_json, seed, in_process, out, err, interrupt)
+            if summary is None:
+                err.print("Ended at once; riders and records on their way were left behind.")
+                return 130
+            if as_json:
+                print(summary.json())
             else:
-                summary = _shown(demo, seconds, interrupt, out)
-        except KeyboardInterrupt:
-            err.print("Ended at once; riders and records on their way were left behind.")
-            return 130
-        finally:
-            demo.close()
-    if as_json:
-        print(summary.json())
-    else:
-        out.print(summary_table(summary))
-        out.print(f"The run's data: {folder}", style="dim", soft_wrap=True)
+                out.print(summary_table(summary))
+                out.print(f"The run's data: {folder}", style="dim", soft_wrap=True)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise UserError(
+            f"The data folder {data} takes no more ({error.strerror}). Make room, or choose another with --data. "
+            "What was stored until then is intact."
+        ) from error
     return 0 if summary.clean else 1
+
+
+def _run_in(
+    folder: Path,
+    make_backend: Callable[[Path], Backend],
+    seconds: float | None,
+    headless: bool,
+    as_json: bool,
+    seed: int,
+    in_process: bool,
+    out: Console,
+    err: Console,
+    interrupt: _Interrupt,
+) -> Summary | None:
+    """The demo in its run's folder; None when it was ended at once."""
+    demo = Demo(make_backend(folder / "gateway"), folder, seed=seed, micropython=False if in_process else None)
+    try:
+        if not micropython_available() and not in_process:
+            err.print(NO_MICROPYTHON)
+        if not headless:
+            err.print("Starting broker, gateway and eight gates…", style="dim")
+        demo.start()
+        if not headless:
+            return _shown(demo, seconds, interrupt, out)
+        if not as_json:
+            out.print(f"Gateline demo: {demo.url} (page and API); Ctrl-C ends it.")
+        _headless(demo, seconds, interrupt)
+        return demo.finish()
+    except KeyboardInterrupt:
+        return None
+    finally:
+        demo.close()
 
 
 def _headless(demo: Demo, seconds: float | None, interrupt: _Interrupt) -> None:
@@ -116,9 +153,9 @@ def _headless(demo: Demo, seconds: float | None, interrupt: _Interrupt) -> None:
 
 def _shown(demo: Demo, seconds: float | None, interrupt: _Interrupt, console: Console) -> Summary:
     started_s = time.monotonic()
-    note = f"API {demo.url}v1/health · docs {demo.url}docs"
+    note = f"API {demo.url}v1/health · description {demo.url}openapi.json"
 
-    with Live(console=console, auto_refresh=False, transient=True) as live:
+    with Live(console=console, auto_refresh=False, screen=True) as live:
 
         def draw() -> None:
             station = demo.station

@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 from simulator.errors import UserError
 from simulator.live import LiveStation
-from simulator.truth import PASSED_DECLINED, PASSED_FREE, TAILGATED, LaneExpectation
+from simulator.reckoning import Reckoning, reckon
 from simulator.world.demand import evening_peak, lane_ways
 
 SITE = "demo"
@@ -55,66 +55,11 @@ class Backend(Protocol):
 
 
 @dataclass(frozen=True)
-class Reckoning:
-    """Truth against table."""
-
-    lost: int
-    invented: int
-    recorded: int
-    tallied: int
-
-
-def reckon(expected: Mapping[str, LaneExpectation], facts: Mapping[str, Any]) -> Reckoning:
-    """Compare what a perfect system would hold with what the database holds.
-
-    Consented passages are compared one by one by (device, handle); those without consent and the free ones by the
-    tallies' counts per device; tailgaters by the irregular records per device. Consented passages that an outbox had to
-    fold into a tally count there, so a surplus of a device's tally makes good for its missing handles, and only for
-    those. What a dying device may or may not have noted (`uncertain`) is neither lost nor invented.
-    """
-    stored: dict[str, list[str]] = {}
-    for device, _, handle in facts["passages"]:
-        stored.setdefault(device, []).append(handle)
-    lost = invented = 0
-    for device in set(expected) | set(stored) | set(facts["tallied"]) | {name for name, _ in facts["irregular"]}:
-        lane = expected.get(device, LaneExpectation())
-        irregular = {what: count for (name, what), count in facts["irregular"].items() if name == device}
-        lane_lost, lane_invented = _reckon_lane(
-            lane, stored.get(device, []), facts["tallied"].get(device, {}), irregular
-        )
-        lost += lane_lost
-        invented += lane_invented
-    tallied = sum(tally["entries"] + tally["exits"] for tally in facts["tallied"].values())
-    return Reckoning(lost, invented, len(facts["passages"]), tallied)
-
-
-def _reckon_lane(
-    lane: LaneExpectation, handles: list[str], tally: Mapping[str, int], irregular: Mapping[str, int]
-) -> tuple[int, int]:
-    """(lost, invented) of one lane."""
-    missing = len(lane.handles - set(handles))
-    invented = len(handles) - len((lane.handles | lane.uncertain_handles) & set(handles))
-    lost = 0
-
-    surplus = tally.get("entries", 0) + tally.get("exits", 0) - (lane.declined + lane.free)
-    folded = min(missing, max(0, surplus))
-    lost += missing - folded + max(0, -surplus)
-    doubtful = lane.uncertain.get(PASSED_DECLINED, 0) + lane.uncertain.get(PASSED_FREE, 0)
-    invented += max(0, surplus - folded - doubtful)
-
-    surplus = irregular.get("tailgate", 0) + tally.get("irregular", 0) - lane.tailgates
-    lost += max(0, -surplus)
-    invented += max(0, surplus - lane.uncertain.get(TAILGATED, 0))
-    # Nobody forces a lane in this world, but a device that boots with a rider in the lane can't know who that is.
-    invented += max(0, sum(count for what, count in irregular.items() if what != "tailgate") - lane.unobserved)
-    return lost, invented
-
-
-@dataclass(frozen=True)
 class Summary:
     """What the demo prints; docs/demo.md explains each member."""
 
     riders: int
+    stranded: int
     truth: dict[str, int]
     recorded: int
     tallied: int
@@ -127,6 +72,7 @@ class Summary:
     quarantined: int
     micropython_processes: int
     heap_limit_bytes: int | None
+    late_ms: int
     seed: int
     wall_s: float
 
@@ -135,8 +81,10 @@ class Summary:
 
     @property
     def clean(self) -> bool:
-        """Nothing lost, nothing twice, nothing unexplained."""
-        return not (self.lost or self.invented or self.duplicates_stored or self.gaps)
+        """Everybody came through or went away, and nothing is lost, doubled, invented or missing in between."""
+        return self.riders > 0 and not (
+            self.stranded or self.lost or self.invented or self.duplicates_stored or self.gaps
+        )
 
 
 @contextmanager
@@ -157,7 +105,8 @@ def run_folder(data: Path) -> Iterator[Path]:
             raise UserError(
                 f"Another demo is using the data folder {data}. End it first, or choose another folder with --data."
             ) from error
-        runs = sorted(folder for folder in data.glob("run-*") if folder.is_dir())
+        # Only what looks like a run of ours, for the folder may be anybody's.
+        runs = sorted(folder for folder in data.glob("run-*") if (folder / "truth.jsonl").is_file())
         for old in runs[: max(0, len(runs) - RUNS_KEPT + 1)]:
             shutil.rmtree(old)
         folder = data / f"run-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}"
@@ -255,9 +204,11 @@ class Demo:
         station = self.station
         assert station is not None
         reckoning, facts = self.reckoned(fresh=True)
+        riders, truth = station.riders_sent(), station.outcomes()
         return Summary(
-            riders=station.riders_sent(),
-            truth=station.outcomes(),
+            riders=riders,
+            stranded=riders - sum(truth.values()),
+            truth=truth,
             recorded=reckoning.recorded,
             tallied=reckoning.tallied,
             stored=facts["stored"],
@@ -269,6 +220,7 @@ class Demo:
             quarantined=sum(facts["quarantine"].values()),
             micropython_processes=self._processes,
             heap_limit_bytes=station.heap_limit_bytes,
+            late_ms=station.loop.late_ms,
             seed=self.seed,
             wall_s=round(time.monotonic() - self._started_s, 1),
         )

@@ -34,7 +34,7 @@ def screen(
     refused: int,
     note: str,
 ) -> RenderableType:
-    """One frame. `stored` counts passages and tallied riders in the database, `in_flight` what is on its way there."""
+    """One frame. `stored` counts passages and tallied riders in the database, `in_flight` riders not yet there."""
     table = Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False)
     for title, justify in (("lane", "left"), ("way", "left"), ("state", "left"), ("through", "right")):
         table.add_column(title, justify="right" if justify == "right" else "left")
@@ -59,7 +59,7 @@ def screen(
             for value, name in (
                 (riders, "riders came"),
                 (stored, "in the table"),
-                (in_flight, "in flight"),
+                (in_flight, "on their way there"),
                 (refused, "duplicates refused"),
             )
         )
@@ -78,6 +78,8 @@ def summary_table(summary: Summary) -> RenderableType:
     table.add_column(justify="right", style="bold")
     table.add_column()
     table.add_row(str(summary.riders), "riders came")
+    if summary.stranded:
+        table.add_row(str(summary.stranded), "  never got through", style="bold red")
     for kind, count in summary.truth.items():
         if count:
             table.add_row(str(count), f"  {kind.replace('_', ' ')}", style="dim")

@@ -181,6 +181,7 @@ class LiveStation:
                 bundle=self._bundle,
                 folder=folder,
                 speed=self.speed,
+                clock=lambda: self.loop.virtual_ms(),
             )
         folder.mkdir(parents=True, exist_ok=True)
         return InProcessDevice(
@@ -195,6 +196,7 @@ class LiveStation:
 
     def start(self) -> None:
         """Boot all devices, then let time run."""
+        self.loop.begin()
         lanes = list(self.lanes.values())
         for lane in lanes:
             if isinstance(lane.device, ProcessDevice):

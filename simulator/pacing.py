@@ -51,10 +51,24 @@ class PacedLoop:
         self._wake_out.setblocking(False)
         self._wake_in.setblocking(False)
         self._running = False
+        self._origin: tuple[float, int] | None = None
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._serve, name="paced loop", daemon=True)
 
+    def begin(self) -> None:
+        """Time runs from here: `virtual_ms` moves, although no event happens before `start`."""
+        self._origin = (time.monotonic(), self.scheduler.now_ms)
+
+    def virtual_ms(self) -> int:
+        """The virtual time that it really is now; the scheduler's `now_ms` is that of the last event, so before it."""
+        if self._origin is None:
+            return self.scheduler.now_ms
+        started_s, started_ms = self._origin
+        return max(self.scheduler.now_ms, started_ms + int((time.monotonic() - started_s) * 1000 * self.speed))
+
     def start(self) -> None:
+        if self._origin is None:
+            self.begin()
         self._running = True
         self._thread.start()
 
@@ -102,21 +116,18 @@ class PacedLoop:
                 self._calls.popleft()[1].cancel()
 
     def _loop(self) -> None:
-        scheduler = self.scheduler
-        started_s = time.monotonic()
-        started_ms = scheduler.now_ms
+        self.scheduler.run_until(self.virtual_ms())  # what came due while everything was started is not late
         with selectors.DefaultSelector() as selector:
             selector.register(self._wake_out, selectors.EVENT_READ)
             while self._running:
-                virtual_ms = started_ms + int((time.monotonic() - started_s) * 1000 * self.speed)
-                self._run_due(max(virtual_ms, scheduler.now_ms))
+                self._run_due(self.virtual_ms())
                 while self._calls:
                     fn, future = self._calls.popleft()
                     try:
                         future.set_result(fn())
                     except BaseException as error:
                         future.set_exception(error)
-                self._wait(selector, started_s, started_ms)
+                self._wait(selector)
 
     def _run_due(self, virtual_ms: int) -> None:
         due_ms = self.scheduler.next_at()
@@ -124,12 +135,11 @@ class PacedLoop:
             self.late_ms = max(self.late_ms, (virtual_ms - due_ms) // self.speed)
         self.scheduler.run_until(virtual_ms)
 
-    def _wait(self, selector: selectors.BaseSelector, started_s: float, started_ms: int) -> None:
+    def _wait(self, selector: selectors.BaseSelector) -> None:
         next_ms = self.scheduler.next_at()
         timeout_s = _IDLE_S
         if next_ms is not None:
-            due_s = started_s + (next_ms - started_ms) / 1000 / self.speed
-            timeout_s = min(timeout_s, max(0.0, due_s - time.monotonic()))
+            timeout_s = min(timeout_s, max(0, next_ms - self.virtual_ms()) / 1000 / self.speed)
         watched: list[tuple[Any, Source]] = []
         for source in self._sources():
             wanted = source.watched()
@@ -146,8 +156,7 @@ class PacedLoop:
         if self._wake_out in ready:
             self._wake_out.recv(4096)
         if len(ready) > (self._wake_out in ready):
-            virtual_ms = started_ms + int((time.monotonic() - started_s) * 1000 * self.speed)
-            self._run_due(max(virtual_ms, self.scheduler.now_ms))
+            self._run_due(self.virtual_ms())
             for sock, source in watched:
                 if sock in ready:
                     source.ready()

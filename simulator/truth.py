@@ -68,6 +68,7 @@ class LaneExpectation:
     record of theirs is neither missing when it is absent nor invented when it is there.
     """
 
+    way: str = "entry"
     handles: set[str] = field(default_factory=set)
     declined: int = 0
     free: int = 0
@@ -132,7 +133,7 @@ class TruthLog:
         self._line(outcome)
         self._outcomes[rider] = outcome
         self._counts[kind] += 1
-        self._expect(self._lanes.setdefault(lane, LaneExpectation()), outcome, 1)
+        self._expect(self._lanes.setdefault(lane, LaneExpectation(way)), outcome, 1)
         return outcome
 
     def unobserved(self, t_ms: int, rider: str) -> None:

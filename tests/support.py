@@ -5,6 +5,7 @@ it said is kept, bounded, and its last lines are part of every failure. Nothing 
 What only one room's tests need doesn't belong here.
 """
 
+import contextlib
 import os
 import re
 import signal
@@ -167,6 +168,10 @@ class RealProcess:
             return self._failure(what)
 
     def _failure(self, what: str) -> str:
+        if self._ended:
+            # Its output has ended, so it is about to; a moment later the system knows its status.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(1.0)
         status = self._process.poll()
         state = "still runs" if status is None else f"ended with status {status}"
         last = "\n".join(list(self._lines)[-SHOWN_LINES:]) or "(nothing)"

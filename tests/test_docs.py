@@ -1,5 +1,6 @@
 """What the documents claim and the code has: topics, records, the turnstile's diagram, every command's options."""
 
+import json
 import re
 import runpy
 import typing
@@ -58,3 +59,23 @@ def test_links_between_documents_lead_somewhere() -> None:
         for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
             if "://" not in target:
                 assert (path.parent / target).exists(), f"{path.name} links to {target}, which is not there"
+
+
+def test_no_document_has_a_place_left_open() -> None:
+    for path in [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        assert not re.findall(r"@[A-Z]+@", path.read_text(encoding="utf-8")), path.name
+
+
+def test_the_worked_example_is_a_golden_payload() -> None:
+    golden = {case["name"]: case for case in json.loads((ROOT / "tests" / "golden" / "payloads.json").read_text())}
+    for name in ("passage, emulated", "stored"):
+        assert golden[name]["message"] in PROTOCOL and golden[name]["topic"] in PROTOCOL
+
+
+def test_every_setting_of_a_device_is_in_its_table() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    code = (ROOT / "firmware" / "config.py").read_text(encoding="utf-8")
+    names = set(re.findall(r'\(\w+, "([a-z_.]+)"', code)) | {"key"}
+    assert {"site", "class", "key", "broker", "broker.port", "lane.beams", "report.interval_ms"} <= names
+    missing = [name for name in sorted(names - {"lane", "report"}) if f"| `{name}` |" not in page]
+    assert not missing, f"docs/settings.md has no row for {missing}"

@@ -56,6 +56,7 @@ class Outbox:
         self.next_seq = 0
         self.sent_end = 0  # of this boot: below it records may have been sent, and are never folded
         self.dropped = 0
+        self.damaged = 0  # segments that were found damaged at boot
         self.folded = 0
         self.tags = set()
         self._load()
@@ -63,24 +64,48 @@ class Outbox:
     # -- at boot
 
     def _load(self):
+        told_to = None  # (boot, seq) up to which everything kept can be told
         for name in self._storage.names("q"):
             boot, first = int(name[1:9]), int(name[10:])
-            end = first
-            count = 0
-            for line in self._storage.lines(name):
-                folds, tag, _ = line.split(b" ", 2)
-                end += int(folds)
-                count += 1
-                if tag != b"-":
-                    self.tags.add(tag.decode())
-            previous = self._segments[-1] if self._segments and self._segments[-1].boot == boot else None
-            if not count or (previous is not None and first < previous.end):
+            damaged = self.damaged
+            end, count = self._read_segment(name, first)
+            if told_to is None or told_to[0] != boot:
+                told_to = (boot, first) if count or self.damaged > damaged else None
+            if not count or first < told_to[1]:
                 # Nothing complete was written, or a fold that covers it was interrupted before the removal.
                 self._storage.remove(name)
                 continue
-            if previous is not None and first > previous.end:
-                self._declare_lost(previous, first)
+            if first > told_to[1]:
+                # The storage lost records that nobody confirmed.
+                self._write_lost(boot, told_to[1], first)
             self._add(boot, first, end, count)
+            told_to = (boot, end)
+
+    def _read_segment(self, name, first):
+        """(end, lines) of one file. It ends where a line can't be understood: what is behind can't be told any more."""
+        end = first
+        count = 0
+        for line in self._storage.lines(name):
+            try:
+                folds, tag, record = line.split(b" ", 2)
+                spans = int(folds)
+                if spans < 1 or not record.startswith(b'{"kind":"') or not record.endswith(b"}"):
+                    raise ValueError(name)
+                json.loads(record)
+            except ValueError:
+                self.damaged += 1
+                kept = []
+                for good in self._storage.lines(name):
+                    if len(kept) == count:
+                        break
+                    kept.append(good + b"\n")
+                self._storage.write(name, b"".join(kept))
+                break
+            end += spans
+            count += 1
+            if tag != b"-":
+                self.tags.add(tag.decode())
+        return end, count
 
     def _add(self, boot, first, end, count):
         """Note a segment that is in storage and takes no more lines."""
@@ -89,10 +114,6 @@ class Outbox:
         segment.count = count
         segment.full = True
         self._segments.append(segment)
-
-    def _declare_lost(self, previous, first):
-        """A hole between two segments of one boot: the storage lost records that nobody confirmed."""
-        self._write_lost(previous.boot, previous.end, first)
 
     def _write_lost(self, boot, first, end):
         record = records.notice(0, "storage_lost", end - first)

@@ -18,6 +18,7 @@ except ImportError:  # a physical board's bundle does not have it
     irregular_records = None  # type: ignore[assignment]
 
 _REFUSED = "refused"
+_LAST = "last"  # the file with the end of the last tally
 
 # Each held passage goes to one of these journals, drawn by chance, so that closing needs one of them in memory, never a
 # whole interval. Shuffled one by one and told one after the other, every order is equally likely (Rao 1961).
@@ -29,6 +30,7 @@ class Reporter:
 
     def __init__(self, settings, storage, outbox, random_bytes):
         self._settings = settings
+        self._storage = storage
         self._outbox = outbox
         self._random_bytes = random_bytes
         self._tally = Journal(storage, "t", outbox.tags)
@@ -40,6 +42,8 @@ class Reporter:
             if journal.count:
                 self._held_start = self._first_number(journal)
         self._open_day = self._first_number(self._day)
+        last = storage.read(_LAST)
+        self._last = int(last) if last else None  # the `to` of the tally before
         self._boundary = None  # the last one that was looked at; not known at boot
 
     @staticmethod
@@ -72,7 +76,7 @@ class Reporter:
         self._count(epoch_ms, way, "f")
 
     def _count(self, epoch_ms, way, what):
-        self._tally_start = self._open(self._tally, self._tally_start, self._interval_start(epoch_ms))
+        self._tally_start = self._open(self._tally, self._tally_start, self._from(epoch_ms))
         self._tally.append((way + what).encode())
 
     def refused(self, epoch_ms):
@@ -94,6 +98,13 @@ class Reporter:
     def notice(self, epoch_ms, what):
         at = epoch_ms if self._settings.send_at_once else self._interval_start(epoch_ms)
         self._outbox.append(records.notice(at, what))
+
+    def _from(self, epoch_ms):
+        """Where a tally starts: the end of the one before on this service day, else the day's own start. Never the
+        interval of its first passage, which would tell when a single rider passed."""
+        day_start_ms = self._settings.day_start_ms
+        start = service_day(epoch_ms, day_start_ms) * DAY_MS + day_start_ms
+        return self._last if self._last is not None and start <= self._last <= epoch_ms else start
 
     @staticmethod
     def _open(journal, start, value):
@@ -155,9 +166,10 @@ class Reporter:
                 ways[text[:-1]] += 1
                 kinds[text[-1]] += 1
             first = False
+        end = min(boundary, day_end)
         record = records.tally(
             self._tally_start,
-            min(boundary, day_end),
+            end,
             ways["entry"],
             ways["exit"],
             kinds["d"] + kinds["p"],
@@ -165,6 +177,9 @@ class Reporter:
             kinds["d"],
         )
         self._outbox.append_closing([record], self._tally.name())
+        # After the record: a power cut in between only makes the next tally start earlier than it must.
+        self._storage.write(_LAST, str(end).encode())
+        self._last = end
         self._tally.closed()
 
     def _close_day(self):

@@ -61,6 +61,8 @@ def create_app(settings: Settings, on_failure: Callable[[], None] = end_process)
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        # A path with a slash too much is told so (404), not sent on to an address made of the request's own host.
+        redirect_slashes=False,
     )
     problems.install(app)
     app.include_router(router)

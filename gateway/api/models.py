@@ -18,6 +18,12 @@ At = Annotated[int, Field(description="Epoch milliseconds.", examples=[175440000
 DeviceName = Annotated[str, Field(description="The device's name.", examples=["gate-1"])]
 
 
+Next = Annotated[
+    str | None,
+    Field(description="Give this as `cursor` for the next page; null on the last. Also as a Link header (RFC 8288)."),
+]
+
+
 class Site(BaseModel):
     """A site."""
 
@@ -28,9 +34,10 @@ class Site(BaseModel):
 
 
 class Sites(BaseModel):
-    """All sites."""
+    """A page of all sites, in order of their name."""
 
     items: list[Site]
+    next: Next
 
 
 class BootMark(BaseModel):
@@ -51,9 +58,10 @@ class DeviceInfo(BaseModel):
 
 
 class Devices(BaseModel):
-    """All devices, of one site if it was asked for."""
+    """A page of all devices, or of those of one site, in order of site and name."""
 
     items: list[DeviceInfo]
+    next: Next
 
 
 class PassageEvent(BaseModel):
@@ -115,11 +123,6 @@ class NoticeEvent(BaseModel):
 
 Event = Annotated[PassageEvent | IrregularEvent | DailyEvent | NoticeEvent, Field(discriminator="kind")]
 
-Next = Annotated[
-    str | None,
-    Field(description="Give this as `cursor` for the next page; null on the last. Also as a Link header (RFC 8288)."),
-]
-
 
 class Events(BaseModel):
     """A page of events, in order of time."""
@@ -165,11 +168,12 @@ class Gap(BaseModel):
 
 
 class Gaps(BaseModel):
-    """The gap report of one device."""
+    """A page of the gap report of one device, in order of boot and sequence number."""
 
     device: DeviceName
     boots: list[BootMark]
     items: list[Gap]
+    next: Next
 
 
 class Quarantined(BaseModel):
@@ -179,6 +183,13 @@ class Quarantined(BaseModel):
     device: str = Field(description="Empty for devices that are not known.")
     count: int
     bytes: int
+
+
+class Blocked(BaseModel):
+    """A device whose batch is refused. It sends the batch again and again, and nothing behind it is stored."""
+
+    reason: str = Field(description="Why, as in `quarantine`.", examples=["not_allowed"])
+    count: int = Field(description="Sealed batches of the device refused since the gateway's start.")
 
 
 class DeviceHealth(BaseModel):
@@ -193,6 +204,7 @@ class DeviceHealth(BaseModel):
     heap_free: int | None = Field(description="Bytes; -1 where the runtime can't tell.")
     worst_tick_ms: int | None
     refused_stored: int | None
+    blocked: Blocked | None = Field(description="Null once a record of the device is stored again.")
 
 
 class GatewayHealth(BaseModel):

@@ -7,27 +7,46 @@ from __future__ import annotations
 
 import base64
 import binascii
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from gateway.protocol.records import MAX_INTEGER
-from gateway.store.queries import Position
+from gateway.store.queries import GapKey, Position
 
 MAX_CURSOR = 200
 
 
-def encode_cursor(position: Position) -> str:
-    """The word for ``position``."""
-    return base64.urlsafe_b64encode(msgspec.json.encode(tuple(position))).decode().rstrip("=")
+class SiteKey(NamedTuple):
+    """Where a page of sites ended."""
+
+    site: str
 
 
-def decode_cursor(text: str) -> Position:
-    """The position of a cursor; ValueError when it is not one of ours."""
+class DeviceKey(NamedTuple):
+    """Where a page of devices ended."""
+
+    site: str
+    device: str
+
+
+Key = Position | GapKey | SiteKey | DeviceKey
+K = TypeVar("K", Position, GapKey, SiteKey, DeviceKey)
+
+
+def encode_cursor(key: Key) -> str:
+    """The word for ``key``."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(tuple(key))).decode().rstrip("=")
+
+
+def decode_cursor(text: str, form: type[K]) -> K:
+    """The key of a cursor of the given form; ValueError when it is not one of ours."""
     try:
         raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        at, device, boot, seq = msgspec.json.decode(raw, type=tuple[int, str, int, int])
+        key = msgspec.json.decode(raw, type=form)
     except (binascii.Error, msgspec.DecodeError, UnicodeDecodeError, ValueError):
         raise ValueError("not a cursor of this API") from None
-    if not all(0 <= number <= MAX_INTEGER for number in (at, boot, seq)):
+    parts: tuple[int | str, ...] = tuple(key)
+    if not all(0 <= part <= MAX_INTEGER for part in parts if isinstance(part, int)):
         raise ValueError("not a cursor of this API")
-    return Position(at, device, boot, seq)
+    return key

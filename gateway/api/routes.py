@@ -11,19 +11,19 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final, Literal, cast
 
 import msgspec
-from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
 
 from gateway.api import models
-from gateway.api.paging import MAX_CURSOR, decode_cursor, encode_cursor
-from gateway.api.problems import RESPONSES
+from gateway.api.paging import MAX_CURSOR, DeviceKey, K, Key, SiteKey, decode_cursor, encode_cursor
+from gateway.api.problems import RESPONSES, known_parameters_only
 from gateway.protocol.records import MAX_INTEGER
 from gateway.service import Service
 from gateway.store.directory import Directory
-from gateway.store.queries import EVENT_KINDS, Filter, Position
+from gateway.store.queries import EVENT_KINDS, Filter, GapKey, Position
 
-router = APIRouter(prefix="/v1", responses=RESPONSES)
+router = APIRouter(prefix="/v1", responses=RESPONSES, dependencies=[Depends(known_parameters_only)])
 
 FRAME_S: Final = 0.1
 HEARTBEAT_FRAMES: Final = 100
@@ -40,11 +40,11 @@ def _service(request: Request) -> Service:
     return cast(Service, request.app.state.service)
 
 
-def _position(cursor: str | None) -> Position | None:
+def _after(cursor: str | None, form: type[K]) -> K | None:
     if cursor is None:
         return None
     try:
-        return decode_cursor(cursor)
+        return decode_cursor(cursor, form)
     except ValueError:
         raise RequestValidationError(
             [{"loc": ("query", "cursor"), "msg": "take `next` of the page before", "type": "value_error"}]
@@ -59,21 +59,27 @@ def _devices(service: Service, site: str | None, device: str | None) -> list[str
     return names if device is None else [name for name in names if name == device]
 
 
-def _next(request: Request, response: Response, rows: list[dict[str, Any]], limit: int, time: str) -> str | None:
-    """The cursor behind ``rows`` (which hold one more than ``limit`` when there is a next page)."""
-    if len(rows) <= limit:
+def _next(request: Request, response: Response, keys: list[Key], limit: int) -> str | None:
+    """The cursor behind a page of ``keys`` (which are one more than ``limit`` when there is a next page)."""
+    if len(keys) <= limit:
         return None
-    last = rows[limit - 1]
-    cursor = encode_cursor(Position(last[time], last["device"], last["boot"], last["seq"]))
+    cursor = encode_cursor(keys[limit - 1])
     response.headers["Link"] = f'<{request.url.include_query_params(cursor=cursor)}>; rel="next"'
     return cursor
 
 
+def _positions(rows: list[dict[str, Any]], time: str) -> list[Key]:
+    return [Position(row[time], row["device"], row["boot"], row["seq"]) for row in rows]
+
+
 @router.get("/sites", summary="All sites")
-def sites(request: Request) -> models.Sites:
+def sites(request: Request, response: Response, limit: Limit = 100, cursor: Cursor = None) -> models.Sites:
     """Sites with their class, which was fixed when they were created."""
     service = _service(request)
     devices = [device.sender.site for device in service.registry.devices()]
+    after = _after(cursor, SiteKey)
+    found = [site for site in Directory(service.database).sites().values() if after is None or site.site > after.site]
+    keys: list[Key] = [SiteKey(site.site) for site in found]
     return models.Sites.model_validate(
         {
             "items": [
@@ -83,20 +89,29 @@ def sites(request: Request) -> models.Sites:
                     "day_start_ms": site.day_start_ms,
                     "devices": devices.count(site.site),
                 }
-                for site in Directory(service.database).sites().values()
-            ]
+                for site in found[:limit]
+            ],
+            "next": _next(request, response, keys, limit),
         }
     )
 
 
 @router.get("/devices", summary="All devices, or those of one site")
-def devices(request: Request, site: NameFilter = None) -> models.Devices:
+def devices(
+    request: Request, response: Response, site: NameFilter = None, limit: Limit = 100, cursor: Cursor = None
+) -> models.Devices:
     """Devices with what they last said of themselves, and how far each of their boots is stored."""
     service = _service(request)
+    after = _after(cursor, DeviceKey)
+    found = [
+        device
+        for device in service.registry.devices()
+        if (site is None or device.sender.site == site)
+        and (after is None or (device.sender.site, device.sender.device) > after)
+    ]
+    keys: list[Key] = [DeviceKey(device.sender.site, device.sender.device) for device in found]
     items = []
-    for device in service.registry.devices():
-        if site is not None and device.sender.site != site:
-            continue
+    for device in found[:limit]:
         name = device.sender.device
         lane = service.live.lane(name)
         items.append(
@@ -108,7 +123,7 @@ def devices(request: Request, site: NameFilter = None) -> models.Devices:
                 "boots": service.queries.boots(name),
             }
         )
-    return models.Devices.model_validate({"items": items})
+    return models.Devices.model_validate({"items": items, "next": _next(request, response, keys, limit)})
 
 
 @router.get("/events", summary="Consented passages, irregular passages, daily totals, notices")
@@ -130,8 +145,9 @@ def events(
     service = _service(request)
     kinds = EVENT_KINDS if kind is None else (kind,)
     wanted = Filter(_devices(service, site, device), kinds, way, since, until)
-    rows = service.queries.events(wanted, _position(cursor), limit + 1)
-    return models.Events.model_validate({"items": rows[:limit], "next": _next(request, response, rows, limit, "at")})
+    rows = service.queries.events(wanted, _after(cursor, Position), limit + 1)
+    following = _next(request, response, _positions(rows, "at"), limit)
+    return models.Events.model_validate({"items": rows[:limit], "next": following})
 
 
 @router.get("/tallies", summary="Counts of passages without a record of their own")
@@ -148,20 +164,26 @@ def tallies(
     """Tallies in order of the beginning of their interval; `from` and `to` filter by that beginning."""
     service = _service(request)
     wanted = Filter(_devices(service, site, device), since=since, until=until)
-    rows = service.queries.tallies(wanted, _position(cursor), limit + 1)
-    return models.Tallies.model_validate(
-        {"items": rows[:limit], "next": _next(request, response, rows, limit, "from_ms")}
-    )
+    rows = service.queries.tallies(wanted, _after(cursor, Position), limit + 1)
+    following = _next(request, response, _positions(rows, "from_ms"), limit)
+    return models.Tallies.model_validate({"items": rows[:limit], "next": following})
 
 
 @router.get("/devices/{device}/gaps", summary="What of a device did not come in order")
-def gaps(request: Request, device: str) -> models.Gaps:
+def gaps(request: Request, response: Response, device: str, limit: Limit = 100, cursor: Cursor = None) -> models.Gaps:
     """The proof that nothing is missing: every gap, and whether it was closed."""
     service = _service(request)
     if service.registry.by_name(device) is None:
         raise HTTPException(404, "There is no such device; /v1/devices lists all.")
+    rows = service.queries.gaps(device, _after(cursor, GapKey), limit + 1)
+    keys: list[Key] = [GapKey(row["boot"], row["from_seq"], row["to_seq"]) for row in rows]
     return models.Gaps.model_validate(
-        {"device": device, "boots": service.queries.boots(device), "items": service.queries.gaps(device)}
+        {
+            "device": device,
+            "boots": service.queries.boots(device),
+            "items": rows[:limit],
+            "next": _next(request, response, keys, limit),
+        }
     )
 
 
@@ -187,6 +209,9 @@ def health(request: Request) -> models.GatewayHealth:
                 "heap_free": None if report is None else report.heap_free,
                 "worst_tick_ms": None if report is None else report.worst_tick_ms,
                 "refused_stored": None if report is None else report.refused_stored,
+                "blocked": None
+                if lane is None or lane.blocked is None
+                else {"reason": lane.blocked.value, "count": lane.refused},
             }
         )
     ingest = service.pipeline.state.value

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from typing import Any, Final
 
-from gateway.admission.rules import DAY_MS, SITE_CLASSES, SiteClass
+from gateway.admission.rules import DAY_MS, RESOLUTION_MS, SITE_CLASSES, SiteClass
 from gateway.devices.registry import SIMULATOR, broker_user
 from gateway.errors import UserError
 from gateway.protocol.seal import KEY_BYTES
@@ -32,12 +32,19 @@ class Provisioning:
         self._directory = directory
 
     def add_site(self, site: str, site_class: str, day_start_ms: int = 0) -> SiteRow:
-        """Make the site, or find it again; :class:`UserError` for a bad name or when its class is another."""
+        """Make the site, or find it again; ``day_start_ms`` is a multiple of 900000 within a day.
+
+        :class:`UserError` for a bad name or day start, or when its class is another.
+        """
         _require_name("site", site)
         if site_class not in SITE_CLASSES:
             raise UserError(f"A site's class is one of {', '.join(SITE_CLASSES)}, not {site_class!r}.")
-        if not 0 <= day_start_ms < DAY_MS:
-            raise UserError(f"The service day must begin within a day, 0 to {DAY_MS - 1} ms after midnight UTC.")
+        if not 0 <= day_start_ms < DAY_MS or day_start_ms % RESOLUTION_MS:
+            # A tally ends with the service day, and a physical site's times must be whole quarter hours.
+            raise UserError(
+                f"The service day cannot begin {day_start_ms} ms after midnight UTC; --day-start-ms takes a multiple "
+                f"of {RESOLUTION_MS} (a quarter hour) from 0 to {DAY_MS - RESOLUTION_MS}."
+            )
         self._directory.add_site(SiteRow(site, site_class, day_start_ms))
         present = self._directory.sites()[site]
         if present.site_class != site_class:

@@ -7,12 +7,15 @@ its seal have been checked. Sequence and privacy rules follow in gateway/admissi
 from __future__ import annotations
 
 from collections import Counter
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from gateway.devices.registry import Device, Registry
 from gateway.protocol import records, topics
 from gateway.protocol.refusal import Reason, Refused
 from gateway.protocol.seal import unseal
+
+UNSEALED: Final = frozenset({Reason.OVERSIZED, Reason.BAD_SEAL})
+"""Reasons to refuse a message of a known device before its seal has proved who sent it."""
 
 
 class Authentic(NamedTuple):

@@ -18,17 +18,17 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from gateway.admission.rules import Admitted, admit
+from gateway.admission.rules import Admitted, Sender, admit
 from gateway.devices.registry import Registry
 from gateway.ingest.consumer import Consumer, Message
-from gateway.ingest.intake import Authentic, Quarantine, read_event
+from gateway.ingest.intake import UNSEALED, Authentic, Quarantine, read_event
 from gateway.ingest.replies import Replies
 from gateway.live.state import LiveState
 from gateway.protocol.records import encode_stored
-from gateway.protocol.refusal import Refused
+from gateway.protocol.refusal import Reason, Refused
 from gateway.protocol.seal import seal
 from gateway.protocol.topics import STORED, Topic
-from gateway.store.database import StoreBusy, StoreFull
+from gateway.store.database import StoreBusy, StoreFull, StoreGone
 from gateway.store.queries import Queries
 from gateway.store.store import Store
 
@@ -58,6 +58,8 @@ class _Outcome:
     watermarks: dict[tuple[str, int], int] = field(default_factory=dict)
     replies: set[tuple[str, int]] = field(default_factory=set)
     rows: list[Admitted] = field(default_factory=list)
+    verdicts: list[tuple[Sender, Reason | None]] = field(default_factory=list)
+    """In order: why a batch was refused, or None for one of which something was stored."""
 
 
 def monotonic_ms() -> int:
@@ -125,12 +127,17 @@ class Pipeline:
         try:
             while not self._stop.is_set():
                 self._step()
+        except StoreGone as error:
+            self._storing = IngestState.FAILED
+            log.error("%s", error)
+            self._on_failure()
         except Exception:
             self._storing = IngestState.FAILED
             log.exception("Ingest stopped by an unexpected error; the gateway ends, and devices keep their records.")
             self._on_failure()
 
     def _step(self) -> None:
+        self._store.require_in_place()
         self._greet()
         deadline_ms = self._replies.next_deadline_ms()
         wait_s = IDLE_S if deadline_ms is None else min(IDLE_S, max(0, deadline_ms - monotonic_ms()) / 1000)
@@ -145,10 +152,19 @@ class Pipeline:
             for device, boot in outcome.replies:
                 self._replies.note(device, boot, outcome.watermarks.get((device, boot), 0))
             self._live.add_stored(outcome.rows)
+            for sender, reason in outcome.verdicts:
+                if reason is None:
+                    self._live.set_going(sender)
+                else:
+                    self._live.set_refused(sender, reason)
         else:
             for message in messages:
                 self._consumer.acknowledge(message)
-        for device, boot, watermark in self._replies.due(monotonic_ms()):
+        due = self._replies.due(monotonic_ms())
+        if due:
+            # What was committed may have been taken away while the reply waited for its turn.
+            self._store.require_in_place()
+        for device, boot, watermark in due:
             self._say_stored(device, boot, watermark)
 
     def _read(self, messages: list[Message]) -> list[Authentic]:
@@ -161,6 +177,8 @@ class Pipeline:
             device, result = read_event(message.topic, message.payload, self._registry, now_ms)
             if isinstance(result, Refused):
                 refused.add(result.reason, device, message.size)
+                if device is not None and result.reason not in UNSEALED:
+                    self._live.set_refused(device.sender, result.reason)
             else:
                 batches.append(result)
         if refused:
@@ -177,7 +195,10 @@ class Pipeline:
             quarantine, self._quarantine = self._quarantine, Quarantine()
         while not self._stop.is_set():
             try:
+                self._store.require_in_place()
                 outcome = self._commit(batches, quarantine)
+                # Before anything is confirmed: a commit into a file that was deleted meanwhile is no commit.
+                self._store.require_in_place()
             except StoreBusy:
                 self._report(IngestState.DATABASE_BUSY, "The database is locked by another program; ingest waits.")
                 self._stop.wait(RETRY_BUSY_S)
@@ -212,6 +233,7 @@ class Pipeline:
                     decision = admit(one.batch, sender, outcome.watermarks.get(key, 0))
                 except Refused as reason:
                     refused.add(reason.reason, one.device, one.size)
+                    outcome.verdicts.append((sender, reason.reason))
                     continue
                 if decision.missing is not None:
                     transaction.open_gap(*key, decision.missing)
@@ -219,6 +241,8 @@ class Pipeline:
                 for lost in decision.lost:
                     transaction.add_permanent_gap(*key, lost)
                 outcome.rows += decision.rows
+                if decision.rows:
+                    outcome.verdicts.append((sender, None))
                 outcome.watermarks[key] = decision.watermark
                 duplicates[sender.device] += decision.duplicates
             present = transaction.add_records(outcome.rows)

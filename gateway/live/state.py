@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from gateway.admission.rules import Admitted, Sender
 from gateway.protocol.records import Health, Online, Passage, Scene, Tally
+from gateway.protocol.refusal import Reason
 
 LinkState = Literal["unknown", "online", "lost"]
 
@@ -53,6 +54,10 @@ class Lane:
     health: Health | None = None
     scene: Scene | None = None
     counts: LaneCounts = field(default_factory=LaneCounts)
+    blocked: Reason | None = None
+    """Why its last authentic batch was refused, until one of its records is stored again."""
+    refused: int = 0
+    """Authentic batches refused since the gateway's start."""
 
     def as_json(self) -> dict[str, Any]:
         """The lane as the live page reads it."""
@@ -140,6 +145,18 @@ class LiveState:
         """The device has told how it is."""
         with self._lock:
             self._lane(sender).health = health
+
+    def set_refused(self, sender: Sender, reason: Reason) -> None:
+        """A batch with the device's own seal was refused: the device sends it again, and nothing behind it counts."""
+        with self._lock:
+            lane = self._lane(sender)
+            lane.blocked = reason
+            lane.refused += 1
+
+    def set_going(self, sender: Sender) -> None:
+        """Something new of the device was admitted."""
+        with self._lock:
+            self._lane(sender).blocked = None
 
     def add_stored(self, rows: Iterable[Admitted]) -> None:
         """Count rows that have just been committed."""

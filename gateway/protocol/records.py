@@ -19,9 +19,12 @@ from gateway.protocol.refusal import Reason, Refused
 MAX_EVENT_BYTES: Final = 64 * 1024
 MAX_RECORDS: Final = 64
 MAX_INTEGER: Final = 2**53 - 1
+MAX_TOTAL: Final = 1_000_000
 TRANSIT_RESOLUTION_MS: Final = 250
 
 Count = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
+# What is added up over records for years: bounded so far below an integer's end that no sum can reach it.
+Total = Annotated[int, Meta(ge=0, le=MAX_TOTAL)]
 Positive = Annotated[int, Meta(ge=1, le=MAX_INTEGER)]
 EpochMs = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
 # \A and \Z, not ^ and $: the latter also match before a final line feed, which JSON can carry as an escape.
@@ -53,13 +56,13 @@ class Tally(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", t
 
     from_ms: EpochMs = field(name="from")
     to_ms: EpochMs = field(name="to")
-    entries: Count
-    exits: Count
-    paid: Count
-    free: Count
-    declined: Count
-    irregular: Count
-    notices: Count
+    entries: Total
+    exits: Total
+    paid: Total
+    free: Total
+    declined: Total
+    irregular: Total
+    notices: Total
     folds: Positive
 
 
@@ -81,13 +84,13 @@ class Daily(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", t
     """One device's totals of a service day."""
 
     day: Annotated[int, Meta(ge=0, le=100_000_000)]
-    refused: Count
-    tailgate: Count
-    reverse: Count
-    forced: Count
-    jump: Count
-    crawl: Count
-    passback: Count
+    refused: Total
+    tailgate: Total
+    reverse: Total
+    forced: Total
+    jump: Total
+    crawl: Total
+    passback: Total
 
     @property
     def folds(self) -> int:

@@ -2,7 +2,8 @@
 
 Rules: durable over power loss (WAL, synchronous=FULL); deleted bytes are overwritten (secure_delete); files are the
 owner's alone. SQLite waits briefly itself (``busy_timeout``); how long to wait in all is the caller's business. Every
-failure of SQLite becomes one of three: StoreBusy, StoreFull, or the exception it was.
+failure of SQLite becomes one of three: StoreBusy, StoreFull, or the exception it was. SQLite writes on happily into a
+file that somebody has deleted or moved: StoreGone says so, to those who ask before they confirm anything.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 
 from gateway.errors import UserError
 from gateway.store.schema import migrate
@@ -40,6 +41,10 @@ class StoreBusy(Exception):
 
 class StoreFull(Exception):
     """There is no room, or writing fails; nothing was written, the same call can be made again."""
+
+
+class StoreGone(Exception):
+    """The open file is not the one at the database's path any more; the text is a sentence for the user."""
 
 
 def primary_code(error: DBAPIError) -> int:
@@ -79,7 +84,12 @@ def _engine(path: Path, *, writer: bool) -> sa.Engine:
 
     def connect() -> sqlite3.Connection:
         connection = sqlite3.connect(
-            path, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None, check_same_thread=False
+            # rw, not rwc: a later connection must never make a new, empty database where ours was taken away.
+            f"{path.absolute().as_uri()}?mode=rw",
+            uri=True,
+            timeout=BUSY_TIMEOUT_MS / 1000,
+            isolation_level=None,
+            check_same_thread=False,
         )
         connection.execute("PRAGMA foreign_keys=ON")
         if writer:
@@ -142,13 +152,14 @@ class Database:
         """Open or make the database in ``directory`` and bring it to the newest schema.
 
         Waits up to ``patience_s`` seconds for another process that holds it. :class:`UserError` when the directory is
-        read-only or full, the file is not ours or is newer than this program, or the wait was in vain.
+        read-only or full, the file is not ours, is damaged or is newer than this program, or the wait was in vain.
         """
         prepare_directory(directory)
         self.path = directory / FILE_NAME
         self.writer = _engine(self.path, writer=True)
         self.reader = _engine(self.path, writer=False)
         try:
+            self._identity = _identity(self.path)
             patiently(self._open, patience_s)
         except UserError:
             self.close()
@@ -165,13 +176,43 @@ class Database:
             except sqlite3.OperationalError as error:
                 # Wrapped as SQLAlchemy would, so that one place tells busy from full.
                 raise OperationalError("PRAGMA journal_mode=WAL", None, error) from error
+            except sqlite3.DatabaseError as error:
+                raise DatabaseError("PRAGMA journal_mode=WAL", None, error) from error
             with connection.begin():
+                # Damage inside would else show itself later, in the middle of something.
+                if connection.exec_driver_sql("PRAGMA quick_check(1)").scalar() != "ok":
+                    raise _damaged(self.path)
                 migrate(connection, str(self.path))
+
+    def require_in_place(self) -> None:
+        """:class:`StoreGone` when the database was deleted, moved away or replaced since it was opened."""
+        if _identity(self.path) != self._identity:
+            raise StoreGone(
+                f"The database {self.path} was deleted, moved or replaced while the gateway was using it, so nothing "
+                "more is confirmed and the gateway ends; devices keep what was not confirmed. Put the data directory "
+                "back, or choose another with --data, and start the gateway again."
+            )
 
     def close(self) -> None:
         """Close all connections; the last one folds the write-ahead log into the file."""
         self.reader.dispose()
         self.writer.dispose()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Device and inode of a file, None when it cannot be reached."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _damaged(path: Path) -> UserError:
+    return UserError(
+        f"{path} is damaged or is not a database; put it aside (do not delete it) or choose another directory with "
+        "--data."
+    )
 
 
 def _start_error(path: Path, error: Exception) -> UserError:
@@ -190,8 +231,5 @@ def _start_error(path: Path, error: Exception) -> UserError:
             "directory with --data."
         )
     if code in _BROKEN:
-        return UserError(
-            f"{path} is damaged or is not a database; put it aside (do not delete it) or choose another directory with "
-            "--data."
-        )
+        return _damaged(path)
     return UserError(f"The database {path} cannot be opened ({type(error).__name__}); choose another with --data.")

@@ -34,7 +34,7 @@ def read_facts(directory: Path) -> dict[str, Any]:
         by_kind = {kind: rows(f"SELECT count(*) FROM {table.name}")[0][0] for kind, table in RECORDS.items()}
         identities = " UNION ALL ".join(f"SELECT device, boot, seq FROM {table.name}" for table in RECORDS.values())
         names = ("entries", "exits", "paid", "free", "declined", "irregular")
-        sums = ", ".join(f"sum({name})" for name in names)
+        sums = ", ".join(f"CAST(total({name}) AS INTEGER)" for name in names)
         gaps = {"open": 0, "closed": 0, "permanent": 0} | dict(rows("SELECT state, count(*) FROM gaps GROUP BY state"))
         return {
             "passages": [tuple(row) for row in rows("SELECT device, way, handle FROM passages")],

@@ -29,6 +29,14 @@ class Position(NamedTuple):
     seq: int
 
 
+class GapKey(NamedTuple):
+    """Where a page of a gap report ended."""
+
+    boot: int
+    from_seq: int
+    to_seq: int
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
     """Which rows a page shows. ``devices`` None means all; ``since`` <= time < ``until``, epoch milliseconds."""
@@ -87,12 +95,14 @@ class Queries:
         """At most ``limit`` tallies in order of the beginning of their interval."""
         return self._all(_page(tables.tallies, "from_ms", wanted, after, limit))
 
-    def gaps(self, device: str) -> list[dict[str, Any]]:
-        """The gap report of one device."""
+    def gaps(self, device: str, after: GapKey | None = None, limit: int | None = None) -> list[dict[str, Any]]:
+        """The gap report of one device in order, or at most ``limit`` of its gaps behind ``after``."""
         columns = tables.gaps.c
-        return self._all(
-            sa.select(tables.gaps).where(columns.device == device).order_by(columns.boot, columns.from_seq)
-        )
+        key = (columns.boot, columns.from_seq, columns.to_seq)
+        query = sa.select(tables.gaps).where(columns.device == device).order_by(*key).limit(limit)
+        if after is not None:
+            query = query.where(sa.tuple_(*key) > tuple(after))
+        return self._all(query)
 
     def boots(self, device: str) -> list[dict[str, Any]]:
         """Boot and watermark of one device, oldest first."""
@@ -147,14 +157,16 @@ class Queries:
                 counts.entries += row["riders"]
             else:
                 counts.exits += row["riders"]
+        # total, not sum: SQLite's sum fails where an integer overflows, and rows may be older than the wire's bound.
         of_tallies = sa.select(
             tallies.device,
-            sa.func.sum(tallies.entries).label("entries"),
-            sa.func.sum(tallies.exits).label("exits"),
+            sa.func.total(tallies.entries).label("entries"),
+            sa.func.total(tallies.exits).label("exits"),
         ).group_by(tallies.device)
         for row in self._all(of_tallies):
             counts = found.setdefault(row["device"], LaneCounts())
-            counts.entries += row["entries"]
-            counts.exits += row["exits"]
-            counts.tallied += row["entries"] + row["exits"]
+            entries, exits = int(row["entries"]), int(row["exits"])
+            counts.entries += entries
+            counts.exits += exits
+            counts.tallied += entries + exits
         return found

@@ -180,6 +180,10 @@ class Store:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    def require_in_place(self) -> None:
+        """StoreGone when what is committed goes into a file that nobody will find again."""
+        self._database.require_in_place()
+
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """One durable transaction; StoreBusy or StoreFull when it could not be had, and then nothing was written."""

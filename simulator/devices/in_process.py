@@ -140,7 +140,7 @@ class InProcessDevice:
         self.wake()
 
     def kill(self) -> None:
-        """Power off, at once: what is not in storage is gone."""
+        """Power off: what is not in storage is gone. (The broker is told, unlike by a process that is killed.)"""
         if self._timer is not None:
             self._timer.cancel()
         if self.gate is not None and self.gate.link is not None:

@@ -89,7 +89,11 @@ class PlantServer:
 
 
 class ProcessDevice:
-    """One MicroPython process. `folder` is its flash: settings, boot counter, outbox. `speed` 0 is lockstep."""
+    """One MicroPython process. `folder` is its flash: settings, boot counter, outbox. `speed` 0 is lockstep.
+
+    Paced, `clock` gives the virtual ms that it really is now. A device that was told the time of the last event instead
+    would run ahead of its world by as long as its start took, and its timers would run out before their time.
+    """
 
     def __init__(
         self,
@@ -102,6 +106,7 @@ class ProcessDevice:
         bundle: Path,
         folder: Path,
         speed: int = 0,
+        clock: Callable[[], int] | None = None,
         heap_bytes: int = config.HEAP_LIMIT_BYTES,
     ) -> None:
         self.name: str = settings["device"]
@@ -111,6 +116,7 @@ class ProcessDevice:
         self.process: subprocess.Popen[bytes] | None = None
         self.socket: socket.socket | None = None
         self._scheduler = scheduler
+        self._clock = clock or (lambda: scheduler.now_ms)
         self._outputs = outputs
         self._epoch_of = epoch_of
         self._server = server
@@ -159,12 +165,12 @@ class ProcessDevice:
     def connect(self) -> None:
         """Wait for the process and say what time it is. Raises DeviceDied."""
         self.socket, self._rest = self._server.accept(self.name, self._check_alive)
-        now_ms = self._scheduler.now_ms
+        now_ms = self._clock()
         self._posted = []
         self._sent = self._taken = 0
         self._deadline = None
         self.served = False
-        self.taken_until_ms = now_ms
+        self.taken_until_ms = self._scheduler.now_ms
         self._write(f"H {now_ms & TICKS_MAX} {self._epoch_of(now_ms)} {self.speed}")
         if self.speed:
             self.socket.setblocking(False)
@@ -307,7 +313,11 @@ class ProcessDevice:
 
 
 def _write_settings(folder: Path, settings: dict[str, Any]) -> None:
-    """The settings file on a device's flash, readable by its owner alone (it holds the key)."""
-    descriptor = os.open(folder / "settings.json", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump(settings, file)
+    """The settings file on a device's flash, readable by its owner alone (it holds the key). Whole or not at all."""
+    path, new = folder / "settings.json", folder / "settings.new"
+    text = json.dumps(settings)
+    if path.exists() and path.read_text() == text:
+        return
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+    new.replace(path)

@@ -5,7 +5,7 @@ import unittest
 
 from chumicro_timing import ticks_add, ticks_diff
 
-from firmware.app import Gate
+from firmware.app import Gate, next_boot
 from firmware.boards import board as b
 from firmware.lane import turnstile
 from tests.firmware.fakes import (
@@ -343,6 +343,106 @@ class Fire(unittest.TestCase):
         self.assertEqual(rig.kinds(), ["fire_on", "fire_off", "forced"])
 
 
+class FakeLink:
+    """A link to nowhere: ``sent`` has every health message. Its own wishes never wake the gate."""
+
+    is_connected = True
+
+    def __init__(self, *_: "Any") -> None:
+        self.sent: "list[Any]" = []
+
+    def handle(self, now: int) -> None:
+        pass
+
+    def next_deadline(self, now: int) -> None:
+        return None
+
+    def send_health(self, body: bytes) -> None:
+        self.sent.append(json.loads(body))
+
+
+class Health(unittest.TestCase):
+    def rig(self, **report: "Any") -> "tuple[Rig, Any]":
+        rig = Rig()
+        rig.board.advance(123456)  # not on a boundary
+        rig.board.heap_free = lambda: 1000  # type: ignore[method-assign]
+        rig.gate = Gate(rig.board, settings(**report), FakeLink)
+        link = rig.gate.link
+        assert link is not None
+        return rig, link
+
+    def test_an_emulated_site_sends_it_once_per_interval_and_exactly(self) -> None:
+        rig, link = self.rig(interval_ms=60000)
+        rig.after(59999)
+        self.assertEqual(link.sent, [])
+        rig.gate.worst_tick_ms = 12
+        rig.gate.delivery.refused = 3
+        rig.after(1)
+        self.assertEqual(
+            link.sent,
+            [
+                {
+                    "v": 1,
+                    "boot": 2,
+                    "heap_free": 768,
+                    "worst_tick_ms": 12,
+                    "outbox": len(rig.gate.outbox),
+                    "refused_stored": 3,
+                }
+            ],
+        )
+        rig.after(59999)
+        self.assertEqual(len(link.sent), 1)
+        rig.after(1)
+        self.assertEqual(len(link.sent), 2)
+
+    def check_held(self, rig: Rig, link: FakeLink) -> None:
+        rig.after(900000 - 123456 - 1)
+        self.assertEqual(link.sent, [])
+        rig.gate.worst_tick_ms = 12
+        rig.gate.delivery.refused = 3
+        # No input and nobody asks: the gate's own deadline is the boundary.
+        self.assertEqual(ticks_diff(rig.gate.next_deadline(rig.board.now), rig.board.now), 1)
+        rig.after(1)
+        self.assertEqual(
+            link.sent,
+            [{"v": 1, "boot": 2, "heap_free": 768, "worst_tick_ms": 20, "outbox": 16, "refused_stored": 3}],
+        )
+        for _ in range(15):
+            rig.gate.reporter.notice(MORNING_MS, "fault")
+        rig.gate.worst_tick_ms = 20
+        rig.after(899999)
+        self.assertEqual(len(link.sent), 1)
+        rig.after(1)
+        self.assertEqual(len(rig.gate.outbox), 17)
+        self.assertEqual([(sent["worst_tick_ms"], sent["outbox"]) for sent in link.sent], [(20, 16), (20, 32)])
+
+    def test_a_device_that_holds_sends_it_on_the_boundary_and_rounded(self) -> None:
+        self.check_held(*self.rig(send_at_once=False))
+
+    def test_a_physical_site_does_so(self) -> None:
+        self.check_held(*self.rig(physical=True))
+
+    def test_an_unknown_heap_and_an_empty_outbox_stay_what_they_are(self) -> None:
+        rig, link = self.rig(physical=True)
+        rig.board.heap_free = lambda: -1  # type: ignore[method-assign]
+        for boot in (1, 2):
+            rig.gate.outbox.confirm(boot, 1)
+        rig.after(900000 - 123456)
+        self.assertEqual(
+            [(sent["heap_free"], sent["worst_tick_ms"], sent["outbox"]) for sent in link.sent], [(-1, 0, 0)]
+        )
+
+    def test_without_a_connection_none_is_sent_or_kept(self) -> None:
+        for report in ({"interval_ms": 900000}, {"physical": True}):
+            rig, link = self.rig(**report)
+            link.is_connected = False
+            rig.after(900000)
+            link.is_connected = True
+            rig.after(700000 - 123456)
+            self.assertEqual(link.sent, [])
+
+
 class Loop(unittest.TestCase):
     def test_stop_ends_the_loop(self) -> None:
         rig = Rig()
@@ -364,7 +464,7 @@ class Loop(unittest.TestCase):
     def test_no_storm_of_inputs_is_too_much(self) -> None:
         for seed in range(12):
             random = Lcg(seed)
-            rig = Rig(interval_ms=10000, tally_min=1, outbox_records=40)
+            rig = Rig(interval_ms=10000, tally_min=1, outbox_records=64)
             for _ in range(250):
                 ms = (0, 1, 50, 700, 6000)[random.below(5)]
                 drawn = random.below(20)
@@ -389,3 +489,15 @@ class Loop(unittest.TestCase):
 
 if __name__ == "__main__":
     unittest.main()
+
+
+class BootCounter(unittest.TestCase):
+    def test_it_counts_from_one_and_never_falls_behind_what_the_outbox_holds(self) -> None:
+        storage = MemoryStorage()
+        self.assertEqual([next_boot(storage), next_boot(storage)], [1, 2])
+        storage.write("q00000007-00000000", b"")
+        for damage in (b"", b"x", b"3"):
+            storage.write("boot", damage)
+            self.assertEqual(next_boot(storage), 8)
+        storage.remove("boot")
+        self.assertEqual(next_boot(storage), 8)

@@ -212,3 +212,34 @@ class Bounds(unittest.TestCase):
 
 if __name__ == "__main__":
     unittest.main()
+
+
+class Damage(unittest.TestCase):
+    """Storage that something else wrote into."""
+
+    def test_a_damaged_line_ends_its_segment_and_the_hole_behind_it_is_declared(self) -> None:
+        for garbage in (
+            b"garbage line",
+            b"1 -",
+            b"x - {}",
+            b'1 - {"kind":"pass',
+            b"0 - " + passage(1),
+            b'1 - {"kind":}',
+        ):
+            for at in (0, 5):
+                storage = MemoryStorage()
+                outbox = Outbox(storage, 1)
+                for n in range(SEGMENT_RECORDS + 3):
+                    outbox.append(passage(n))
+                name = "q00000001-00000000"
+                lines = storage.files[name].split(b"\n")
+                lines[at] = garbage
+                storage.files[name] = b"\n".join(lines)
+                again = Outbox(storage, 2)
+                self.assertEqual(again.damaged, 1)
+                records = told(again, 1)
+                lost = [record["folds"] for _, record in records if record["kind"] == "device"]
+                self.assertEqual(lost, [SEGMENT_RECORDS - at])
+                self.assertEqual((records[0][0], len(records)), (0, at + 1 + 3))
+                self.assertTrue(numbers_without_gaps(records, SEGMENT_RECORDS + 3))
+                self.assertEqual(Outbox(storage, 3).damaged, 0)

@@ -7,7 +7,7 @@ from firmware.fare.passes import Decision
 from firmware.report.journal import Journal
 from firmware.report.outbox import Outbox
 from firmware.report.reporter import Reporter
-from tests.firmware.fakes import DAY_MS, MORNING_MS, QUARTER_MS, Lcg, MemoryStorage, settings
+from tests.firmware.fakes import DAY_MS, MORNING_MS, QUARTER_MS, Lcg, MemoryStorage, power_cuts, settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +18,19 @@ DECLINED = Decision(True, "day", False, None)
 
 def consented(n: int) -> Decision:
     return Decision(True, "single", True, "%064x" % n)
+
+
+DAY_START_MS = MORNING_MS // DAY_MS * DAY_MS
+
+
+class OneJournal:
+    """Randomness that puts every held passage in the same journal, so that only the shuffle can change the order."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = Lcg(seed)
+
+    def random_bytes(self, n: int) -> bytes:
+        return b"\0" if n == 1 else self._random.random_bytes(n)
 
 
 class Rig:
@@ -64,6 +77,21 @@ class Physical(unittest.TestCase):
             rig.reporter.tick(MORNING_MS + QUARTER_MS)
             orders.add(tuple(int(record["handle"], 16) for record in rig.records()))
         self.assertEqual(len(orders), 6)
+
+    def test_within_one_journal_they_are_shuffled_by_the_boards_randomness(self) -> None:
+        orders = []
+        for seed in (1, 2, 1):
+            rig = Rig(True)
+            rig.reporter = Reporter(settings(True), rig.storage, rig.outbox, OneJournal(seed).random_bytes)
+            for n in range(12):
+                rig.reporter.passed(MORNING_MS + n, True, "entry", consented(n), 0)
+            self.assertEqual(rig.storage.names(), ["A0"])
+            rig.reporter.tick(MORNING_MS + QUARTER_MS)
+            orders.append([int(record["handle"], 16) for record in rig.records()])
+            self.assertEqual(sorted(orders[-1]), list(range(12)))
+            self.assertNotEqual(orders[-1], list(range(12)))
+        self.assertNotEqual(orders[0], orders[1])
+        self.assertEqual(orders[0], orders[2])
 
     def test_held_passages_survive_a_reboot(self) -> None:
         rig = Rig(True)
@@ -112,7 +140,69 @@ class Tallies(unittest.TestCase):
         self.assertEqual(rig.records(), [])
         rig.reporter.tick(MORNING_MS + 2 * QUARTER_MS)
         (tally,) = rig.records()
-        self.assertEqual((tally["from"], tally["to"], tally["declined"]), (MORNING_MS, MORNING_MS + 2 * QUARTER_MS, 10))
+        self.assertEqual(
+            (tally["from"], tally["to"], tally["declined"]), (DAY_START_MS, MORNING_MS + 2 * QUARTER_MS, 10)
+        )
+
+    def test_one_lone_rider_is_placed_in_the_day_and_not_in_a_quarter_of_an_hour(self) -> None:
+        rig = Rig(True)
+        rig.decline(DAY_START_MS + (9 * 60 + 7) * 60000)
+        rig.reporter.tick(DAY_START_MS + DAY_MS)
+        (tally,) = rig.records()
+        self.assertEqual((tally["from"], tally["to"], tally["declined"]), (DAY_START_MS, DAY_START_MS + DAY_MS, 1))
+        for data in rig.storage.files.values():
+            self.assertNotIn(str(MORNING_MS + 4 * QUARTER_MS).encode(), data)
+
+    def test_one_starts_where_the_one_before_ended_also_after_a_reboot(self) -> None:
+        rig = Rig(True)
+        rig.decline(MORNING_MS, 10)
+        rig.reporter.tick(MORNING_MS + QUARTER_MS)
+        rig.decline(MORNING_MS + 5 * QUARTER_MS, 10)
+        rig.reporter.tick(MORNING_MS + 6 * QUARTER_MS)
+        again = Rig(True, rig.storage, boot=2)
+        again.decline(MORNING_MS + 20 * QUARTER_MS, 3)
+        again.reporter.tick(DAY_START_MS + DAY_MS)
+        again.decline(DAY_START_MS + DAY_MS + 7 * QUARTER_MS)
+        again.reporter.tick(DAY_START_MS + 2 * DAY_MS)
+        self.assertEqual(
+            [(record["from"], record["to"]) for record in rig.records() + again.records()],
+            [
+                (DAY_START_MS, MORNING_MS + QUARTER_MS),
+                (MORNING_MS + QUARTER_MS, MORNING_MS + 6 * QUARTER_MS),
+                (MORNING_MS + 6 * QUARTER_MS, DAY_START_MS + DAY_MS),
+                (DAY_START_MS + DAY_MS, DAY_START_MS + 2 * DAY_MS),
+            ],
+        )
+
+    def test_a_power_cut_while_one_closes_only_makes_the_next_start_earlier(self) -> None:
+        rig = Rig(True, MemoryStorage(noted=True))
+        rig.decline(MORNING_MS, 10)
+        rig.reporter.tick(MORNING_MS + QUARTER_MS)
+        starts = []
+        for _, after in power_cuts({}, rig.storage.changes):
+            again = Rig(True, after, boot=2)
+            again.decline(MORNING_MS + 8 * QUARTER_MS)
+            again.reporter.tick(MORNING_MS + DAY_MS)
+            starts.append(again.records()[-1]["from"])
+        # As long as the end is not in storage, the day's start; the removal of the journal is the last change.
+        self.assertEqual(set(starts[:-2]), {DAY_START_MS})
+        self.assertEqual(starts[-2:], [MORNING_MS + QUARTER_MS] * 2)
+
+    def test_a_quiet_day_before_is_not_part_of_it(self) -> None:
+        rig = Rig(True)
+        rig.decline(MORNING_MS, 10)
+        rig.reporter.tick(MORNING_MS + QUARTER_MS)
+        rig.decline(MORNING_MS + 3 * DAY_MS)
+        rig.reporter.tick(MORNING_MS + 4 * DAY_MS)
+        self.assertEqual(rig.records()[-1]["from"], DAY_START_MS + 3 * DAY_MS)
+
+    def test_a_clock_that_went_back_does_not_start_one_in_the_future(self) -> None:
+        rig = Rig(True)
+        rig.decline(MORNING_MS, 10)
+        rig.reporter.tick(MORNING_MS + QUARTER_MS)
+        rig.decline(MORNING_MS - QUARTER_MS)
+        rig.reporter.tick(MORNING_MS + DAY_MS)
+        self.assertEqual(rig.records()[-1]["from"], DAY_START_MS)
 
     def test_one_on_the_boundary_belongs_behind_it(self) -> None:
         rig = Rig(True)
@@ -126,7 +216,7 @@ class Tallies(unittest.TestCase):
         rig.decline(MORNING_MS + QUARTER_MS - 1, 10)
         rig.reporter.tick(MORNING_MS + QUARTER_MS)
         (tally,) = rig.records()
-        self.assertEqual((tally["from"], tally["to"]), (MORNING_MS, MORNING_MS + QUARTER_MS))
+        self.assertEqual((tally["from"], tally["to"]), (DAY_START_MS, MORNING_MS + QUARTER_MS))
 
     def test_the_day_ends_it_with_however_few(self) -> None:
         offset_ms = 22 * QUARTER_MS  # a site where midnight is at 05:30 UTC
@@ -139,7 +229,7 @@ class Tallies(unittest.TestCase):
         self.assertEqual(rig.reporter.next_close_in(midnight - 1), 1)
         rig.decline(midnight)  # of the new day
         tally, daily = rig.records()
-        self.assertEqual((tally["from"], tally["to"], tally["entries"]), (midnight - QUARTER_MS, midnight, 1))
+        self.assertEqual((tally["from"], tally["to"], tally["entries"]), (midnight - DAY_MS, midnight, 1))
         self.assertEqual((daily["day"], daily["refused"]), ((midnight - 1 - offset_ms) // DAY_MS, 1))
 
     def test_a_tally_closed_days_late_still_ends_with_its_day(self) -> None:
@@ -147,7 +237,7 @@ class Tallies(unittest.TestCase):
         rig.decline(MORNING_MS)
         rig.reporter.tick(MORNING_MS + 5 * DAY_MS)
         (tally,) = rig.records()
-        self.assertEqual((tally["from"], tally["to"]), (MORNING_MS, MORNING_MS // DAY_MS * DAY_MS + DAY_MS))
+        self.assertEqual((tally["from"], tally["to"]), (DAY_START_MS, DAY_START_MS + DAY_MS))
 
     def test_the_last_one_needed_does_not_close_it(self) -> None:
         rig = Rig(True)
@@ -165,7 +255,7 @@ class Tallies(unittest.TestCase):
         self.assertEqual(again.records(), [])
         again.reporter.tick(MORNING_MS + 2 * QUARTER_MS)
         self.assertEqual([record["declined"] for record in again.records()], [12])
-        self.assertEqual([name for name in again.storage.names() if name[0] != "q"], [])
+        self.assertEqual([name for name in again.storage.names() if name[0] != "q"], ["last"])
 
     def test_a_device_that_was_off_over_the_end_of_the_day_closes_at_boot(self) -> None:
         rig = Rig(True)

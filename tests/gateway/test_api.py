@@ -12,6 +12,7 @@ import pytest
 
 from gateway.api.routes import MAX_STREAMS
 from gateway.store.database import StoreBusy
+from gateway.store.store import Store
 from tests.gateway.conftest import Whole
 from tests.gateway.support import NOON_MS, daily, irregular, notice, passage, sealed, tally, text
 from tests.support import wait_until
@@ -111,6 +112,14 @@ def test_sites_devices_gaps_and_health(whole: Whole) -> None:
         ("GET", "/v1/events?cursor=%00", 422),
         ("GET", "/v1/events?cursor=WzEsMl0", 422),
         ("GET", "/v1/tallies?cursor=" + "x" * 300, 422),
+        ("GET", "/v1/sites?cursor=WzEsMl0", 422),
+        ("GET", "/v1/devices?cursor=WyJhIl0", 422),
+        ("GET", "/v1/devices/gate-1/gaps?cursor=WzEsMl0", 422),
+        ("GET", "/v1/devices/gate-1/gaps?limit=0", 422),
+        ("GET", "/v1/events?since=5", 422),
+        ("GET", "/v1/health?verbose=1", 422),
+        ("GET", "/v1/live?site=majestic", 422),
+        ("GET", "/v1/events/", 404),
     ],
 )
 def test_errors_are_problem_details(whole: Whole, method: str, path: str, status: int) -> None:
@@ -120,6 +129,46 @@ def test_errors_are_problem_details(whole: Whole, method: str, path: str, status
     body = answer.json()
     assert set(body) == {"type", "title", "status", "detail", "instance"}
     assert body["status"] == status and body["detail"].endswith(".")
+
+
+def test_an_unknown_parameter_is_named_with_those_there_are(whole: Whole) -> None:
+    detail = whole.http.get("/v1/devices?sit=depot&limit=3").json()["detail"]
+    assert "sit: there is no such parameter, this path takes site, limit, cursor" in detail and "limit:" not in detail
+    assert "this path takes none" in whole.http.get("/v1/health?verbose=1").json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1", 200),
+        ("LOCALHOST:8080", 200),
+        ("evil.example", 400),
+        ("127.0.0.1.evil.example:80", 400),
+        ("localhost:80@evil.example", 400),
+        ("", 400),
+    ],
+)
+def test_only_its_own_names_are_answered(whole: Whole, host: str, status: int) -> None:
+    for path in ("/", "/v1/health", "/openapi.json"):
+        answer = whole.http.get(path, headers={"Host": host})
+        assert answer.status_code == status
+        if status == 400:
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert "127.0.0.1 or localhost" in answer.json()["detail"]
+
+
+def test_lists_of_sites_devices_and_gaps_are_paged(whole: Whole) -> None:
+    with Store(whole.service.database).transaction() as transaction:
+        for seq in (0, 10, 20):
+            transaction.add_permanent_gap("gate-1", 1, (seq, seq + 5))
+    for limit in (1, 2, 100):
+        assert [row["site"] for row in pages(whole, "/v1/sites", limit=limit)] == ["depot", "majestic"]
+        devices = [row["device"] for row in pages(whole, "/v1/devices", limit=limit)]
+        assert devices == ["door-1", "gate-1", "gate-2"]
+        of_site = [row["device"] for row in pages(whole, "/v1/devices", limit=limit, site="majestic")]
+        assert of_site == ["gate-1", "gate-2"]
+        gaps = [row["from_seq"] for row in pages(whole, "/v1/devices/gate-1/gaps", limit=limit)]
+        assert gaps == [0, 10, 20]
 
 
 def test_an_unexpected_error_is_a_problem_too_and_tells_nothing(whole: Whole, monkeypatch: pytest.MonkeyPatch) -> None:

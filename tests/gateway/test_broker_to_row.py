@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+import threading
 import time
 from contextlib import closing
 from functools import partial
+from typing import Any
 
 import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from gateway.broker import MAX_PAYLOAD_BYTES
 from gateway.devices.provisioning import Provisioning
 from gateway.ingest.intake import Quarantine
 from gateway.ingest.pipeline import IngestState
@@ -21,7 +24,7 @@ from gateway.protocol.refusal import Reason
 from gateway.store.directory import Directory
 from gateway.store.facts import read_facts
 from tests.gateway.conftest import Whole
-from tests.gateway.support import batch, every_kind, passage, sealed, tally, text
+from tests.gateway.support import Json, batch, every_kind, irregular, passage, sealed, tally, text
 from tests.support import wait_until
 
 
@@ -210,6 +213,84 @@ def test_a_locked_database_only_delays(whole: Whole) -> None:
     facts = read_facts(whole.data)
     assert (facts["stored"], facts["duplicates_refused"], facts["gaps"]) == (300, 0, 0)
     assert whole.http.get("/v1/health").json()["ingest"] == "ok"
+
+
+def test_nothing_is_acknowledged_before_it_is_stored(whole: Whole, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was in the database at each PUBACK that the gateway sent."""
+    stored_at_puback: list[int] = []
+    puback = mqtt.Client.ack
+
+    def spy(client: mqtt.Client, mid: int, qos: int) -> Any:
+        stored_at_puback.append(whole.service.queries.stored()["passage"])
+        return puback(client, mid, qos)
+
+    monkeypatch.setattr(mqtt.Client, "ack", spy)
+    gate = whole.peer("gate-1")
+    with closing(sqlite3.connect(whole.service.database.path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        for number in range(3):
+            gate.send([passage(number)], number)
+        wait_until(lambda: whole.service.pipeline.state is IngestState.DATABASE_BUSY, "storing has been tried")
+        assert stored_at_puback == []
+        assert gate.stored == []
+        other.execute("COMMIT")
+    gate.wait_stored(1, 3)
+    wait_until(lambda: len(stored_at_puback) == 3, "all three are acknowledged")
+    assert all(stored >= place for place, stored in enumerate(stored_at_puback, 1)), stored_at_puback
+
+
+def blocked(whole: Whole, device: str) -> Json | None:
+    told: list[Json] = whole.http.get("/v1/health").json()["devices"]
+    found: Json | None = next(one["blocked"] for one in told if one["device"] == device)
+    return found
+
+
+def wait_blocked(whole: Whole, device: str, expected: Json | None) -> None:
+    wait_until(lambda: blocked(whole, device) == expected, f"{device} is blocked: {expected}")
+
+
+def test_a_refused_record_holds_its_device_up_and_health_says_so(whole: Whole) -> None:
+    door, gate = whole.peer("door-1"), whole.peer("gate-1")
+    assert blocked(whole, "door-1") is None
+    for count in (1, 2):
+        door.send([passage(0), irregular(), passage(1)], 0)
+        wait_blocked(whole, "door-1", {"reason": "not_allowed", "count": count})
+    door.send([passage(1)], 2)
+    door.wait_stored(1, 0)
+    assert whole.service.queries.stored()["passage"] == 0, "neither beside the refused record nor behind it"
+    assert blocked(whole, "door-1") == {"reason": "not_allowed", "count": 2}, (
+        "a batch beyond the watermark is no way around it"
+    )
+    gate.send([passage(0)], 0)
+    gate.wait_stored(1, 1)
+    assert blocked(whole, "gate-1") is None
+    door.publish(door.topic("event"), sealed(b'{"v":1}', door.key, door.topic("event")))
+    wait_blocked(whole, "door-1", {"reason": "malformed", "count": 3})
+    door.publish(door.topic("event"), batch([passage()], device="door-1"))
+    wait_until(lambda: ("bad_seal", "door-1") in whole.quarantined(), "anybody could have sent that")
+    assert blocked(whole, "door-1") == {"reason": "malformed", "count": 3}
+    door.send([passage(0)], 0)
+    door.wait_stored(1, 1)
+    wait_blocked(whole, "door-1", None)
+
+
+def test_above_256_kib_the_broker_hangs_up_and_the_others_go_on(whole: Whole) -> None:
+    gate, other = whole.peer("gate-1"), whole.peer("gate-2")
+    other.send([passage(0)], 0)
+    other.wait_stored(1, 1)
+    hung_up = threading.Event()
+
+    def on_disconnect(client: mqtt.Client, *_: Any) -> None:
+        hung_up.set()
+        client.disconnect()
+
+    gate.mqtt.on_disconnect = on_disconnect
+    gate.mqtt.publish(gate.topic("event"), b"x" * (MAX_PAYLOAD_BYTES + 1), 1)
+    wait_until(hung_up.is_set, "the broker hangs up")
+    other.send([passage(1)], 1)
+    other.wait_stored(1, 2)
+    assert whole.service.consumer.session == 1, "the gateway's own connection is the same"
+    assert whole.quarantined() == {}, "the gateway has seen nothing of it"
 
 
 @pytest.mark.slow

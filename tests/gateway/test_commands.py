@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,7 +18,9 @@ import pytest
 
 from gateway.embedded import EmbeddedGateway
 from gateway.errors import UserError
-from tests.gateway.support import Peer, passage
+from gateway.store.database import FILE_NAME
+from gateway.store.facts import read_facts
+from tests.gateway.support import Peer, batch, passage, sealed, tally
 from tests.support import ROOT, RealProcess, wait_until
 
 pytestmark = pytest.mark.slow
@@ -54,6 +57,8 @@ def test_device_add(tmp_path: Path) -> None:
     one_sentence(add(tmp_path, "simulator"), "simulator")
     one_sentence(add(tmp_path, "door-1", site_class="physical"), "is emulated")
     one_sentence(add(tmp_path, "door-1", site="depot", site_class="toy"), "emulated, physical")
+    late = ("device", "add", "door-1", "--site", "depot", "--site-class", "physical", "--day-start-ms", "60000")
+    one_sentence(gateway(*late, "--data", tmp_path), "--day-start-ms", "multiple of 900000")
 
 
 def test_what_the_user_can_mend_is_one_sentence(tmp_path: Path) -> None:
@@ -84,6 +89,54 @@ def test_a_run_says_when_it_is_ready_and_ends_cleanly(tmp_path: Path, ending: si
         assert "Traceback" not in "\n".join(process.lines())
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", ready["mqtt"])) != 0, "the broker has ended too"
+
+
+def serving(data: Path) -> RealProcess:
+    command = [sys.executable, "-m", "gateway", "run", "--data", str(data), "--json-ready"]
+    return RealProcess([*command, "--http-port", "0", "--mqtt-port", "0"], name="gateway")
+
+
+@pytest.mark.parametrize("how", ["deleted", "moved"])
+def test_without_its_data_directory_it_confirms_nothing_and_ends(tmp_path: Path, how: str) -> None:
+    data = tmp_path / "data"
+    settings = json.loads(add(data, "gate-1").stdout)
+    with serving(data) as process:
+        settings["broker"]["port"] = json.loads(process.wait_for_line(r"^\{").string)["mqtt"]
+        peer = Peer(settings)
+        peer.send_until_stored([passage(0)], 0, 1, 1)
+        if how == "deleted":
+            shutil.rmtree(data)
+        else:
+            data.rename(tmp_path / "elsewhere")
+        peer.mqtt.publish(peer.topic("event"), sealed(batch([passage(1)], 1), peer.key, peer.topic("event")), 1)
+        assert process.wait() == 1
+        peer.close()
+        said = "\n".join(process.lines())
+    assert (1, 2) not in peer.stored
+    assert said.count("was deleted, moved or replaced") == 1 and "Traceback" not in said, said
+    assert not data.exists()
+
+
+def test_it_starts_again_over_the_greatest_tallies(tmp_path: Path) -> None:
+    settings = json.loads(add(tmp_path, "gate-1").stdout)
+    million = 1_000_000
+    most = tally(entries=million, exits=million, paid=million, free=million, declined=million)
+    for first in (0, 64):
+        with serving(tmp_path) as process:
+            settings["broker"]["port"] = json.loads(process.wait_for_line(r"^\{").string)["mqtt"]
+            peer = Peer(settings)
+            peer.send_until_stored([most] * 64, first, 1, first + 64)
+            peer.close()
+    assert read_facts(tmp_path)["tallied"]["gate-1"]["entries"] == 128 * million
+
+
+def test_a_database_damaged_inside_is_one_sentence(tmp_path: Path) -> None:
+    assert add(tmp_path, "gate-1").returncode == 0
+    with (tmp_path / FILE_NAME).open("r+b") as file:
+        file.seek(4096 * 5)
+        file.write(b"\xa5" * 4096)
+    one_sentence(gateway("run", "--data", tmp_path, "--http-port", "0", "--mqtt-port", "0"), "damaged", FILE_NAME)
+    one_sentence(add(tmp_path, "gate-2"), "damaged", FILE_NAME)
 
 
 @pytest.fixture

@@ -99,6 +99,9 @@ def test_another_form_is_refused(changed: Any) -> None:
         irregular(trace=[[0, 0, 2]]),
         irregular(trace=[[0, 0, 1]] * 65),
         daily(refused=-1),
+        daily(jump=1_000_001),
+        tally(entries=1_000_001, exits=0, paid=1_000_000, free=1),
+        tally(irregular=1_000_001, folds=2_000_000),
         notice(folds=2),
         notice(what="storage_lost", folds=2**53),
         {"kind": "score", "at": 0},
@@ -119,6 +122,12 @@ def test_sequence_numbers_stay_integers_that_every_reader_has() -> None:
     huge = notice(what="storage_lost", folds=2**53 - 1)
     assert refused_batch(batch([huge], seq=1)) is Reason.MALFORMED
     assert records.decode_batch(batch([huge])).records[0].folds == 2**53 - 1
+
+
+def test_counts_reach_a_million() -> None:
+    million = 1_000_000
+    most = tally(entries=million, exits=million, paid=million, free=million, declined=million, folds=1)
+    assert len(records.decode_batch(batch([most, daily(refused=million)])).records) == 2
 
 
 def test_another_version_has_a_reason_of_its_own() -> None:

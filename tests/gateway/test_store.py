@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
 import threading
 from contextlib import closing
@@ -16,9 +18,9 @@ from gateway.admission.rules import Admitted
 from gateway.errors import UserError
 from gateway.protocol.records import Passage, Tally
 from gateway.store import database as database_module
-from gateway.store.database import FILE_NAME, Database, Lock, StoreBusy, StoreFull, patiently
+from gateway.store.database import FILE_NAME, Database, Lock, StoreBusy, StoreFull, StoreGone, patiently
 from gateway.store.facts import read_facts
-from gateway.store.queries import Filter, Position, Queries
+from gateway.store.queries import Filter, GapKey, Position, Queries
 from gateway.store.store import CLOSED_GAPS_KEPT, Store
 from gateway.store.tables import RECORDS, metadata
 from tests.gateway.support import NOON_MS
@@ -217,6 +219,53 @@ def test_counts_of_lanes_and_facts_agree(database: Database) -> None:
     with database.writer.begin() as connection:
         connection.exec_driver_sql("DELETE FROM passages WHERE seq = 0")
     assert read_facts(database.path.parent)["stored"] == 2
+
+
+def test_no_sum_of_tallies_overflows(database: Database) -> None:
+    huge = 2**63 - 1
+    rows = (Tally(NOON_MS, NOON_MS, huge, huge, huge, huge, huge, huge, huge, 1) for _ in range(3))
+    write(database, *(Admitted("gate-1", 1, seq, row) for seq, row in enumerate(rows)))
+    lane = Queries(database).lane_counts()["gate-1"]
+    assert lane.tallied == lane.entries + lane.exits and lane.entries > huge
+    assert read_facts(database.path.parent)["tallied"]["gate-1"]["entries"] > 0
+
+
+def test_a_page_of_gaps_begins_behind_the_last(database: Database) -> None:
+    with Store(database).transaction() as transaction:
+        for boot in (1, 2):
+            for seq in (0, 10, 20):
+                transaction.add_permanent_gap("gate-1", boot, (seq, seq + 5))
+    queries = Queries(database)
+    seen: list[GapKey] = []
+    while page := queries.gaps("gate-1", seen[-1] if seen else None, 4):
+        seen += [GapKey(row["boot"], row["from_seq"], row["to_seq"]) for row in page]
+    assert seen == [GapKey(boot, seq, seq + 5) for boot in (1, 2) for seq in (0, 10, 20)]
+
+
+def test_a_database_damaged_inside_is_one_sentence(database: Database) -> None:
+    write(database, *(passage(number) for number in range(2000)))
+    database.close()
+    with database.path.open("r+b") as file:
+        file.seek(-4096 * 8, os.SEEK_END)
+        file.write(os.urandom(4096))
+    with pytest.raises(UserError, match="is damaged or is not a database; put it aside"):
+        Database(database.path.parent)
+
+
+@pytest.mark.parametrize("how", ["moved", "deleted", "replaced"])
+def test_a_database_that_was_taken_away_is_noticed(database: Database, how: str) -> None:
+    write(database, passage(0))
+    database.require_in_place()
+    data = database.path.parent
+    if how == "moved":
+        data.rename(data.with_name("elsewhere"))
+    elif how == "deleted":
+        shutil.rmtree(data)
+    else:
+        (data / "copy").write_bytes(database.path.read_bytes())
+        (data / "copy").replace(database.path)
+    with pytest.raises(StoreGone, match=r"was deleted, moved or replaced .* start the gateway again"):
+        database.require_in_place()
 
 
 def test_facts_see_what_is_there_twice(database: Database) -> None:

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from gateway.embedded import EmbeddedGateway
-from simulator.demo import Reckoning, reckon
 from simulator.devices.process import ProcessDevice
 from simulator.live import Lane, LiveStation
+from simulator.reckoning import Reckoning, reckon
 from simulator.world.demand import Demand, load_profile
 from tests.support import wait_until
 
@@ -79,19 +79,26 @@ class Whole:
             }
         return reckon(expected, facts)
 
-    def outbox_records(self, device: str) -> int:
-        """Lines in a device's outbox files: unconfirmed ones, but for one file's confirmed part."""
-        folder = self.station.folder / "devices" / device
+    def unconfirmed(self, device: str | None = None) -> int:
+        """Records in outbox files above what the gateway has committed, of one device or of all."""
+        watermarks = self.facts()["watermarks"]
+        return sum(
+            self._unconfirmed(name, watermarks) for name in self.station.lanes if device is None or name == device
+        )
+
+    def _unconfirmed(self, device: str, watermarks: dict[tuple[str, int], int]) -> int:
         count = 0
-        for file in folder.glob("q*"):
+        for file in (self.station.folder / "devices" / device).glob("q*-*"):
+            boot, first = (int(part) for part in file.name[1:].split("-"))
             try:
-                count += file.read_bytes().count(b"\n")
+                lines = file.read_bytes().split(b"\n")[:-1]
             except FileNotFoundError:
                 continue  # confirmed in this very moment
+            at = first
+            for line in lines:
+                count += at >= watermarks.get((device, boot), 0)
+                at += int(line.split(b" ", 1)[0])
         return count
-
-    def unconfirmed(self) -> int:
-        return sum(self.outbox_records(name) for name in self.station.lanes)
 
     # -- acting
 

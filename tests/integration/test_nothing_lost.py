@@ -99,10 +99,10 @@ def test_device_killed_with_its_outbox_on_disk(make_whole: MakeWhole) -> None:
     whole = make_whole(2, 20)
     _await_stream(whole, 5)
     with whole.database_locked():
-        wait_until(lambda: whole.outbox_records("gate-1") >= UNCONFIRMED, "100 unconfirmed at one device", timeout_s=90)
+        wait_until(lambda: whole.unconfirmed("gate-1") >= UNCONFIRMED, "100 unconfirmed at one device", timeout_s=90)
         # Whoever is in the lane when the power goes is a case of its own, below; here the records are the matter.
         whole.empty_the_lanes()
-        assert whole.outbox_records("gate-1") >= UNCONFIRMED
+        assert whole.unconfirmed("gate-1") >= UNCONFIRMED
         sigkill(whole.device_pid("gate-1"))
         wait_until(lambda: whole.lane("gate-1").boots == 2, "the device has booted again")
     whole.settle()

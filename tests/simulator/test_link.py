@@ -2,6 +2,7 @@
 
 import json
 import select
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from simulator.clock import Scheduler
 from simulator.devices.in_process import InProcessDevice
 from tests.simulator.devices_support import EPOCH_MS, settings, token, walk
 from tests.simulator.link_support import KEY, TOPIC, USERS, Listener, stored
+from tests.support import wait_until
 
 
 @pytest.fixture
@@ -63,10 +65,21 @@ class Gate:
         for _, kind, a, value in [(0, b.MEDIUM, token(n), 0), *walk(0, 2)]:
             self.device.post(now_ms, kind, a, value)
 
+    def unplug(self) -> None:
+        """Death without a goodbye: the connection ends before the link could say anything on it."""
+        watched = self.device.poll()
+        assert watched is not None
+        watched[0].shutdown(socket.SHUT_RDWR)
+        self.device.kill()
+
     @property
     def unconfirmed(self) -> int:
         assert self.device.gate is not None
         return len(self.device.gate.outbox)
+
+
+def statuses(listener: Listener) -> list[bytes]:
+    return [payload for topic, payload in list(listener.messages) if topic == TOPIC + "status"]
 
 
 @pytest.fixture
@@ -93,6 +106,21 @@ def test_it_says_online_and_sends_a_sealed_batch(gate: Gate, listener: Listener)
     assert (online["state"], online["boot"]) == ("online", 1)
     batch = json.loads(sealed[TOPIC + "event"])
     assert (batch["seq"], batch["records"][0]["what"]) == (0, "boot")
+
+
+def test_a_device_that_dies_is_lost_for_everybody_who_asks(
+    gate: Gate, listener: Listener, broker: EmbeddedBroker
+) -> None:
+    gate.drive(lambda: any(topic == TOPIC + "status" for topic, _ in listener.messages), "online")
+    gate.unplug()
+    wait_until(lambda: [json.loads(payload)["state"] for payload in statuses(listener)] == ["online", "lost"], "lost")
+    listener.close()  # of the same name at the broker as the next
+    late = Listener(broker.port)  # who comes later learns it, too: the will is retained
+    try:
+        wait_until(lambda: statuses(late), "a retained status")
+        assert [json.loads(payload) for payload in statuses(late)] == [{"v": 1, "state": "lost", "boot": 1}]
+    finally:
+        late.close()
 
 
 def test_only_stored_empties_the_outbox(gate: Gate, listener: Listener) -> None:

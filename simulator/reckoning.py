@@ -1,0 +1,80 @@
+"""The reckoning: the world's own truth held against the gateway's database, rider by rider where a handle says who.
+
+It assumes nothing. A row that is missing is `lost`, a row that nobody walked for is `invented`; neither makes good for
+the other. Pure: truth and facts in, counts out. Does not belong here: reading databases, waiting, printing.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from simulator.truth import PASSED_DECLINED, PASSED_FREE, TAILGATED, LaneExpectation
+
+
+@dataclass(frozen=True)
+class Reckoning:
+    """Truth against table."""
+
+    lost: int
+    invented: int
+    recorded: int
+    tallied: int
+
+
+def reckon(expected: Mapping[str, LaneExpectation], facts: Mapping[str, Any]) -> Reckoning:
+    """Compare what a perfect system would hold with what the database holds.
+
+    `facts` has `passages` [(device, way, handle)], `tallied` {device: {entries, exits, paid, free, declined,
+    irregular}} and `irregular` {(device, what): count}. Consented passages are compared one by one by (device, way,
+    handle); those without consent, the free ones and the ways of both by the tallies' sums per device; tailgaters by
+    the irregular records.
+
+    A full outbox folds consented passages into a tally, where they are paid and not declined: so many missing handles,
+    and no more, are there after all. What a dying device may or may not have noted (`uncertain`) is neither lost nor
+    invented.
+    """
+    passages: dict[str, Counter[tuple[str, str]]] = {}
+    for device, way, handle in facts["passages"]:
+        passages.setdefault(device, Counter())[way, handle] += 1
+    lost = invented = 0
+    for device in set(expected) | set(passages) | set(facts["tallied"]) | {name for name, _ in facts["irregular"]}:
+        lane_lost, lane_invented = _reckon_lane(
+            expected.get(device, LaneExpectation()),
+            passages.get(device, Counter()),
+            Counter(facts["tallied"].get(device, {})),
+            Counter({what: count for (name, what), count in facts["irregular"].items() if name == device}),
+        )
+        lost += lane_lost
+        invented += lane_invented
+    tallied = sum(tally["entries"] + tally["exits"] for tally in facts["tallied"].values())
+    return Reckoning(lost, invented, len(facts["passages"]), tallied)
+
+
+def _reckon_lane(
+    lane: LaneExpectation, passages: Counter[tuple[str, str]], tally: Counter[str], irregular: Counter[str]
+) -> tuple[int, int]:
+    """(lost, invented) of one lane."""
+    wanted = Counter((lane.way, handle) for handle in lane.handles)
+    allowed = wanted + Counter((lane.way, handle) for handle in lane.uncertain_handles)
+    missing = (wanted - passages).total()
+    lost, invented = 0, (passages - allowed).total()
+
+    def compare(found: int, truth: int, uncertain: int = 0) -> None:
+        nonlocal lost, invented
+        lost += max(0, truth - found)
+        invented += max(0, found - truth - uncertain)
+
+    folded = tally["paid"] - tally["declined"]
+    compare(folded, 0, missing)
+    lost += missing - min(missing, folded)
+    compare(tally["declined"], lane.declined, lane.uncertain.get(PASSED_DECLINED, 0))
+    compare(tally["free"], lane.free, lane.uncertain.get(PASSED_FREE, 0))
+    # Everybody goes the lane's own way in this world, and tallies count each passage once by its way.
+    other = "exits" if lane.way == "entry" else "entries"
+    invented += tally[other]
+    lost += tally[other]
+    compare(irregular["tailgate"] + tally["irregular"], lane.tailgates, lane.uncertain.get(TAILGATED, 0))
+    # Nobody forces a lane in this world, but a device that boots with a rider in the lane can't know who that is.
+    invented += max(0, irregular.total() - irregular["tailgate"] - lane.unobserved)
+    return lost, invented

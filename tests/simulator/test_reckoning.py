@@ -1,0 +1,102 @@
+"""The reckoning notices every single fault, and none makes good for another."""
+
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from simulator.demo import Summary
+from simulator.reckoning import reckon
+from simulator.truth import PASSED_DECLINED, LaneExpectation
+
+EXPECTED = {
+    "gate-1": LaneExpectation("entry", {"aa", "bb"}, declined=3, tailgates=1),
+    "gate-2": LaneExpectation("exit", {"cc"}, declined=1, free=2),
+}
+
+
+def facts() -> dict[str, Any]:
+    """What a perfect system holds."""
+    return {
+        "passages": [("gate-1", "entry", "aa"), ("gate-1", "entry", "bb"), ("gate-2", "exit", "cc")],
+        "tallied": {
+            "gate-1": {"entries": 3, "exits": 0, "paid": 3, "free": 0, "declined": 3, "irregular": 0},
+            "gate-2": {"entries": 0, "exits": 3, "paid": 1, "free": 2, "declined": 1, "irregular": 0},
+        },
+        "irregular": {("gate-1", "tailgate"): 1},
+    }
+
+
+def test_a_perfect_table_is_clean() -> None:
+    reckoning = reckon(EXPECTED, facts())
+    assert (reckoning.lost, reckoning.invented, reckoning.recorded, reckoning.tallied) == (0, 0, 3, 6)
+
+
+def changed(**tally: int) -> dict[str, Any]:
+    table = facts()
+    table["tallied"]["gate-1"].update(tally)
+    return table
+
+
+def with_passages(*rows: tuple[str, str, str]) -> dict[str, Any]:
+    return {**facts(), "passages": list(rows)}
+
+
+AA, BB, CC = facts()["passages"]
+
+
+@pytest.mark.parametrize(
+    ("table", "lost", "invented"),
+    [
+        (with_passages(AA, CC), 1, 0),
+        (with_passages(AA, BB, CC, ("gate-1", "entry", "dd")), 0, 1),
+        (with_passages(AA, BB, CC, BB), 0, 1),
+        (with_passages(AA, ("gate-1", "exit", "bb"), CC), 1, 1),
+        (with_passages(AA, ("gate-2", "entry", "bb"), CC), 1, 1),
+        (with_passages(AA, BB, CC, ("gate-9", "entry", "ee")), 0, 1),
+        (changed(entries=2, paid=2, declined=2), 1, 0),
+        (changed(entries=4, paid=4, declined=4), 0, 1),
+        (changed(entries=2, exits=1), 1, 1),
+        (changed(paid=2, free=1, declined=2), 1, 1),
+        ({**facts(), "irregular": {}}, 1, 0),
+        ({**facts(), "irregular": {("gate-1", "tailgate"): 2}}, 0, 1),
+        ({**facts(), "irregular": {("gate-1", "tailgate"): 1, ("gate-1", "forced"): 1}}, 0, 1),
+        # A deleted passage and a declined rider counted twice are two faults, not none.
+        ({**changed(entries=4, paid=4, declined=4), "passages": [AA, CC]}, 1, 1),
+        # A consented rider stored as declined as well.
+        ({**changed(entries=4, paid=4, declined=4), "passages": [BB, CC]}, 1, 1),
+        ({"passages": [], "tallied": {}, "irregular": {}}, 10, 0),
+    ],
+)
+def test_each_fault_is_seen(table: dict[str, Any], lost: int, invented: int) -> None:
+    reckoning = reckon(EXPECTED, table)
+    assert (reckoning.lost, reckoning.invented) == (lost, invented)
+
+
+def test_what_an_outbox_folded_is_not_lost_and_no_more_than_that() -> None:
+    folded = changed(entries=4, paid=4)  # paid and not declined: one consented passage
+    assert reckon(EXPECTED, {**folded, "passages": [AA, CC]}).lost == 0
+    assert reckon(EXPECTED, {**folded, "passages": [CC]}).lost == 1
+    assert reckon(EXPECTED, folded).invented == 1
+
+
+def test_what_a_dying_device_may_have_noted_is_neither_lost_nor_invented() -> None:
+    expected = deepcopy(EXPECTED)
+    expected["gate-1"].uncertain_handles = {"dd"}
+    expected["gate-1"].uncertain = {PASSED_DECLINED: 1, "passed_consented": 1}
+    for table in (
+        facts(),
+        with_passages(AA, BB, CC, ("gate-1", "entry", "dd")),
+        changed(entries=4, paid=4, declined=4),
+    ):
+        reckoning = reckon(expected, table)
+        assert (reckoning.lost, reckoning.invented) == (0, 0)
+    assert reckon(expected, changed(entries=5, paid=5, declined=5)).invented == 1
+
+
+@pytest.mark.parametrize("fault", ["stranded", "lost", "invented", "duplicates_stored", "gaps"])
+def test_the_summary_is_clean_only_without_any_fault(fault: str) -> None:
+    values: dict[str, Any] = dict.fromkeys(Summary.__dataclass_fields__, 0) | {"riders": 5, "truth": {}}
+    assert Summary(**values).clean
+    assert not Summary(**{**values, fault: 1}).clean
+    assert not Summary(**{**values, "riders": 0}).clean
