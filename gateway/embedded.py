@@ -51,7 +51,7 @@ class EmbeddedGateway:
         """The last lines that the gateway process has written to its standard error."""
         return list(self._lines)
 
-    def provision(self, site: str, devices: list[str]) -> dict[str, dict[str, Any]]:
+    def provision(self, site: str, devices: list[str], day_start_ms: int = 0) -> dict[str, dict[str, Any]]:
         """Make the emulated site and its devices, or find them again; their settings by name, and ``simulator``'s.
 
         The broker's port is chosen here if it was not yet. :class:`UserError` when the data directory cannot be used.
@@ -61,7 +61,7 @@ class EmbeddedGateway:
         try:
             provisioning = Provisioning(Directory(database))
             provisioning.gateway_password()
-            provisioning.add_site(site, "emulated")
+            provisioning.add_site(site, "emulated", day_start_ms)
             rows = {device: provisioning.ensure_device(site, device, "emulated") for device in devices}
             rows[SIMULATOR] = provisioning.ensure_simulator(site)
             return {name: provisioning.settings(row, HOST, self._broker.port) for name, row in rows.items()}

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from simulator.errors import UserError
-from simulator.live import LiveStation
+from simulator.live import LiveStation, distant_day_start_ms
 from simulator.reckoning import Reckoning, reckon
 from simulator.world.demand import evening_peak, lane_ways
 
@@ -40,7 +40,7 @@ class Backend(Protocol):
     gateway_pid: int | None
     broker_pid: int | None
 
-    def provision(self, site: str, devices: list[str]) -> dict[str, dict[str, Any]]:
+    def provision(self, site: str, devices: list[str], day_start_ms: int = 0) -> dict[str, dict[str, Any]]:
         """Settings per device, and those of the site's simulator under "simulator"."""
 
     def start_broker(self) -> tuple[str, int]: ...
@@ -138,7 +138,7 @@ class Demo:
         """Provision, then broker, gateway, devices, riders."""
         demand = evening_peak()
         ways = {f"gate-{n + 1}": way for n, way in enumerate(lane_ways(LANES, demand))}
-        settings = self.backend.provision(SITE, list(ways))
+        settings = self.backend.provision(SITE, list(ways), distant_day_start_ms(int(time.time() * 1000)))
         host, port = self.backend.start_broker()
         for name, values in settings.items():
             values["broker"].update(host=host, port=port)

@@ -23,13 +23,23 @@ from simulator.devices.process import DeviceDied, PlantServer, ProcessDevice, mi
 from simulator.pacing import PacedLoop, Source
 from simulator.plant.lane import LanePlant
 from simulator.scene import ScenePublisher
-from simulator.truth import TruthLog
+from simulator.truth import DAY_MS, TruthLog
 from simulator.world.demand import Demand
 from simulator.world.station import Station
 
+_QUARTER_HOUR_MS = 900_000
 _FRAME_MS = 100
 _REBOOT_MS = 1000
 _FALSE_STARTS_MAX = 3
+
+
+def distant_day_start_ms(epoch_ms: int) -> int:
+    """When a site's service day should begin (ms after midnight UTC, a quarter hour) so that no run of hours meets it.
+
+    A handle belongs to the service day on which the medium was presented. The world's truth takes the day on which the
+    rider was through, which is another one for whoever is in a lane as the day ends.
+    """
+    return (epoch_ms + DAY_MS // 2) % DAY_MS // _QUARTER_HOUR_MS * _QUARTER_HOUR_MS
 
 
 @dataclass(frozen=True)
@@ -153,7 +163,8 @@ class LiveStation:
         self._epoch_start_ms = int(time.time() * 1000)
         self._server = PlantServer() if self.micropython else None
         self._bundle = bundle.build("emulated", folder / "bundle") if self.micropython else None
-        self.truth = TruthLog(folder / "truth.jsonl", self.epoch_of)
+        day_start_ms = settings["simulator"]["report"]["day_start_ms"]
+        self.truth = TruthLog(folder / "truth.jsonl", self.epoch_of, day_start_ms)
         self.passed: dict[str, int] = {}
         self._scene = ScenePublisher(settings["simulator"])
         self.lanes = {name: Lane(self, settings[name], way) for name, way in ways.items()}

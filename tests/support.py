@@ -73,6 +73,8 @@ class RealProcess:
             text=True,
             errors="replace",
             start_new_session=True,
+            # A shell's background jobs ignore SIGINT, and so would whatever they start.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         self._reader = threading.Thread(target=self._read, name=f"output of {self.name}", daemon=True)
         self._reader.start()

@@ -8,6 +8,7 @@ import os
 import signal
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 
 from gateway.embedded import EmbeddedGateway
 from simulator.devices.process import ProcessDevice
-from simulator.live import Lane, LiveStation
+from simulator.live import Lane, LiveStation, distant_day_start_ms
 from simulator.reckoning import Reckoning, reckon
 from simulator.world.demand import Demand, load_profile
 from tests.support import wait_until
@@ -32,7 +33,7 @@ class Whole:
     def __init__(self, folder: Path, lanes: int, speed: int, seed: int = 7, *, micropython: bool | None = None) -> None:
         self.backend = EmbeddedGateway(folder / "gateway")
         ways = {f"gate-{n + 1}": "entry" if n < lanes // 2 else "exit" for n in range(lanes)}
-        self.settings = self.backend.provision("demo", list(ways))
+        self.settings = self.backend.provision("demo", list(ways), distant_day_start_ms(int(time.time() * 1000)))
         host, port = self.backend.start_broker()
         for name, values in self.settings.items():
             values["broker"].update(host=host, port=port)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from simulator.demo import Summary
+from simulator.live import distant_day_start_ms
 from simulator.reckoning import reckon
 from simulator.truth import PASSED_DECLINED, LaneExpectation
 
@@ -100,3 +101,12 @@ def test_the_summary_is_clean_only_without_any_fault(fault: str) -> None:
     assert Summary(**values).clean
     assert not Summary(**{**values, fault: 1}).clean
     assert not Summary(**{**values, "riders": 0}).clean
+
+
+@pytest.mark.parametrize("epoch_ms", [0, 1, 43_199_999, 43_200_000, 1_763_855_999_999, 1_763_856_000_000])
+def test_a_live_site_s_service_day_begins_half_a_day_away(epoch_ms: int) -> None:
+    day_ms = 86_400_000
+    start_ms = distant_day_start_ms(epoch_ms)
+    assert 0 <= start_ms < day_ms and start_ms % 900_000 == 0
+    until_ms = (start_ms - epoch_ms) % day_ms
+    assert 11 * 3_600_000 < until_ms <= 12 * 3_600_000
