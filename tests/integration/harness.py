@@ -90,6 +90,8 @@ class Whole:
     def _unconfirmed(self, device: str, watermarks: dict[tuple[str, int], int]) -> int:
         count = 0
         for file in (self.station.folder / "devices" / device).glob("q*-*"):
+            if file.suffix:
+                continue  # still being written, under a name of its own
             boot, first = (int(part) for part in file.name[1:].split("-"))
             try:
                 lines = file.read_bytes().split(b"\n")[:-1]
