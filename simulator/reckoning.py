@@ -70,11 +70,12 @@ def _reckon_lane(
     lost += missing - min(missing, folded)
     compare(tally["declined"], lane.declined, lane.uncertain.get(PASSED_DECLINED, 0))
     compare(tally["free"], lane.free, lane.uncertain.get(PASSED_FREE, 0))
-    # Everybody goes the lane's own way in this world, and tallies count each passage once by its way.
+    # Who pays goes the lane's own way, and tallies count each passage once by its way.
     other = "exits" if lane.way == "entry" else "entries"
     invented += tally[other]
     lost += tally[other]
-    compare(irregular["tailgate"] + tally["irregular"], lane.tailgates, lane.uncertain.get(TAILGATED, 0))
-    # Nobody forces a lane in this world, but a device that boots with a rider in the lane can't know who that is.
-    invented += max(0, irregular.total() - irregular["tailgate"] - lane.unobserved)
+    # What a gate makes of somebody who jumps is the detector's business, not the wire's: as a tailgate, or as nothing.
+    compare(irregular["tailgate"] + tally["irregular"], lane.tailgates, lane.uncertain.get(TAILGATED, 0) + lane.intruders)
+    # Nobody forces a lane in the demo's world, but a device that boots with a rider in it can't know who that is.
+    invented += max(0, irregular.total() - irregular["tailgate"] - lane.unobserved - lane.intruders)
     return lost, invented

@@ -26,8 +26,21 @@ PASSED_FREE = "passed_free"
 TAILGATED = "tailgated"
 TURNED_BACK = "turned_back"
 REFUSED = "refused"
+GAVE_UP = "gave_up"
 UNOBSERVED = "unobserved"
-KINDS = (PASSED_CONSENTED, PASSED_DECLINED, PASSED_FREE, TAILGATED, TURNED_BACK, REFUSED, UNOBSERVED)
+# Ways past a gate that only a study or a rider sent by hand takes; see simulator/world/behaviours.py.
+INTRUSIONS = ("jumped", "climbed", "crawled", "forced", "backcocked", "reversed", "passed_back")
+KINDS = (
+    PASSED_CONSENTED,
+    PASSED_DECLINED,
+    PASSED_FREE,
+    TAILGATED,
+    TURNED_BACK,
+    REFUSED,
+    GAVE_UP,
+    *INTRUSIONS,
+    UNOBSERVED,
+)
 
 _COUNTED_AS = {
     PASSED_DECLINED: "declined",
@@ -35,6 +48,8 @@ _COUNTED_AS = {
     TAILGATED: "tailgates",
     TURNED_BACK: "turned_back",
     REFUSED: "refused",
+    GAVE_UP: "gave_up",
+    **dict.fromkeys(INTRUSIONS, "intruders"),
 }
 
 DAY_MS = 86_400_000
@@ -75,6 +90,8 @@ class LaneExpectation:
     tailgates: int = 0
     turned_back: int = 0
     refused: int = 0
+    gave_up: int = 0
+    intruders: int = 0
     uncertain: dict[str, int] = field(default_factory=dict)
     uncertain_handles: set[str] = field(default_factory=set)
 

@@ -116,6 +116,7 @@ class InProcessDevice:
         storage: Storage | None = None,
         folder: Path | None = None,
         link_factory: LinkFactory | None = None,
+        make_gate: Callable[..., Gate] = Gate,
     ) -> None:
         self.name: str = settings["device"]
         self.settings = settings
@@ -124,6 +125,7 @@ class InProcessDevice:
         self._epoch_of = epoch_of
         self._seed = seed
         self._link_factory = link_factory
+        self._make_gate = make_gate
         self.storage: Storage = storage or (FileStorage(str(folder)) if folder is not None else MemoryStorage())
         self._timer: Timer | None = None
         self._boots = 0
@@ -136,7 +138,7 @@ class InProcessDevice:
         )
         self._boots += 1
         settings = config.Settings(self.settings)
-        self.gate = Gate(board, settings, self._link_factory if settings.networked else None)
+        self.gate = self._make_gate(board, settings, self._link_factory if settings.networked else None)
         self.wake()
 
     def kill(self) -> None:

@@ -1,7 +1,7 @@
 """Light beams across a lane, and when walking bodies break and clear them.
 
 A path is a list of (t_ms, front_mm) points, straight between them, at rest before the first and after the last; it
-tells where a body's front is. A body covers [front - length, front], ends included, and breaks every beam it covers.
+tells where a body's front is. For which positions of its front a body covers a beam, its silhouette says.
 
 Rules: edges are worked out from the lines, in integers, never by stepping time: an edge's time is the first millisecond
 at which the beam's state differs. Does not belong here: detection, and who walks or why.
@@ -9,6 +9,8 @@ at which the beam's state differs. Does not belong here: detection, and who walk
 
 from collections.abc import Sequence
 from itertools import pairwise
+
+from simulator.plant.silhouette import Span
 
 Point = tuple[int, int]
 Path = tuple[Point, ...]
@@ -34,25 +36,24 @@ def check_path(path: Sequence[Point]) -> Path:
     return tuple(path)
 
 
-def covered(path: Path, length_mm: int, beam_mm: int) -> list[tuple[int, int]]:
-    """The spans [first_ms, last_ms], ends included, in which the body covers the beam, from the path's start on.
+def covered(path: Path, low_mm: int, high_mm: int) -> list[tuple[int, int]]:
+    """The spans [first_ms, last_ms], ends included, in which the front is within [low, high], from the path's start on.
 
     A span that reaches the path's end lasts for ever; it ends at the last point's time, and `edges` gives it no end.
     """
-    low, high = beam_mm, beam_mm + length_mm
     spans: list[tuple[int, int]] = []
     if len(path) == 1:
         t0, x0 = path[0]
-        return [(t0, t0)] if low <= x0 <= high else []
+        return [(t0, t0)] if low_mm <= x0 <= high_mm else []
     for (t0, x0), (t1, x1) in pairwise(path):
         dt, dx = t1 - t0, x1 - x0
         if dx == 0:
-            if not low <= x0 <= high:
+            if not low_mm <= x0 <= high_mm:
                 continue
             first, last = t0, t1
         else:
             # low <= x0 + dx*(t - t0)/dt <= high, solved for whole t; a body that walks back meets `high` first.
-            near, far = (low, high) if dx > 0 else (high, low)
+            near, far = (low_mm, high_mm) if dx > 0 else (high_mm, low_mm)
             pace = abs(dx)
             first = max(t0, t0 - (-_ahead(near, x0, dx) * dt // pace))
             last = min(t1, t0 + _ahead(far, x0, dx) * dt // pace)
@@ -70,17 +71,18 @@ def _ahead(target_mm: int, start_mm: int, direction: int) -> int:
     return target_mm - start_mm if direction > 0 else start_mm - target_mm
 
 
-def edges(path: Path, length_mm: int, beam_mm: int, blocked: bool = False) -> list[tuple[int, int]]:
-    """The edges (t_ms, 1 blocked / 0 clear) that this body alone makes at this beam, in order.
+def edges(path: Path, spans: Sequence[Span], blocked: bool = False) -> list[tuple[int, int]]:
+    """The edges (t_ms, 1 blocked / 0 clear) that this body alone makes at a beam that it covers while its front is in
+    `spans` (mm, in order, apart), in order of time.
 
     `blocked` is whether the body covered the beam just before the path began.
     """
     found: list[tuple[int, int]] = []
     start, end = path[0][0], path[-1][0]
-    spans = covered(path, length_mm, beam_mm)
-    if blocked and not (spans and spans[0][0] == start):
+    times = covered(path, *spans[0]) if len(spans) == 1 else _joined(path, spans)
+    if blocked and not (times and times[0][0] == start):
         found.append((start, 0))
-    for first, last in spans:
+    for first, last in times:
         if not (blocked and first == start):
             found.append((first, 1))
         if last < end:
@@ -88,24 +90,27 @@ def edges(path: Path, length_mm: int, beam_mm: int, blocked: bool = False) -> li
     return found
 
 
-class BeamRow:
-    """How many bodies cover each beam; a beam is broken while any does."""
+def _joined(path: Path, spans: Sequence[Span]) -> list[tuple[int, int]]:
+    times: list[tuple[int, int]] = []
+    for first, last in sorted(time for span in spans for time in covered(path, *span)):
+        if times and first <= times[-1][1] + 1:
+            times[-1] = (times[-1][0], max(times[-1][1], last))
+        else:
+            times.append((first, last))
+    return times
 
-    def __init__(self, beams: int) -> None:
-        self._covering = [0] * beams
 
-    def change(self, beam: int, blocked: int) -> bool:
-        """One body begins (1) or ends (0) to cover the beam; True when that is an edge of the beam itself."""
-        count = self._covering[beam] + (1 if blocked else -1)
-        if count < 0:
-            raise ValueError(f"beam {beam} was cleared by a body that did not break it")
-        self._covering[beam] = count
-        return count == blocked
-
-    def broken(self) -> list[int]:
-        """1 for each broken beam, 0 for each clear one."""
-        return [1 if count else 0 for count in self._covering]
-
-    def any_broken(self) -> bool:
-        """True while any beam is broken."""
-        return any(self._covering)
+def passing(path: Path, span: Span) -> list[tuple[int, int]]:
+    """`edges` of the commonest way, quickly: straight ahead from outside, one stretch of positions."""
+    (t0, x0), (t1, x1) = path
+    low, high = span
+    if x0 > high or x1 < low:
+        return []
+    dt, dx = t1 - t0, x1 - x0
+    first = t0 if x0 >= low else t0 - ((x0 - low) * dt // dx)
+    if high >= x1:
+        return [(first, 1)]
+    last = t0 + (high - x0) * dt // dx
+    if last < first:
+        return []
+    return [(first, 1), (last + 1, 0)] if last < t1 else [(first, 1)]

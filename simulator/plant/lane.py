@@ -1,22 +1,30 @@
 """One lane's hardware: beams, arm, reader, lamp, power. The device drives it by `apply` and hears it by `post`.
 
-Millimetres count along the lane in its own direction: beam 0 is at 0, riders wait before it with their fronts below 0.
+Millimetres count along the lane in its own direction: the first beam is at 0, riders wait before it with their fronts
+below 0. Heights count from the floor.
 
 Rules: what the device sees is posted in order, at the virtual millisecond it happens. The world may look first: a
-body's `watch` is called before its edge is posted (that is where the truth is written). Outputs take effect by a
-scheduled callback, never inside `apply`, so a device may answer from within `post`. An arm never closes on a body.
+body's `watch` is called before any edge of that millisecond is posted (that is where the truth is written), whatever
+the beams make of the body. Outputs take effect by a scheduled callback, never inside `apply`, so a device may answer
+from within `post`. An arm never closes on a body that its sensors see; what it does to one that they miss is counted.
+
+A body's edges are worked out once for each stretch of its way, and only the next of them is scheduled: a station has as
+many callbacks waiting as bodies, not as beams times bodies.
 
 Does not belong here: riders' minds (simulator/world/traffic.py), detection and decisions (firmware).
 """
 
+import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import Protocol, TypedDict
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol, TypedDict
 
-from simulator.clock import Scheduler, Timer
-from simulator.plant import beams
-from simulator.plant.arm import PADDLE, Arm, ArmKind
+from simulator.clock import Scheduler, Timer, rng
+from simulator.plant import beams, faults
+from simulator.plant.arm import NONE, OPEN, PADDLE, REOPEN, Arm, ArmKind
+from simulator.plant.channel import IDEAL, Channel, Noise
+from simulator.plant.silhouette import Lift, Shape, Span, front_spans
 
 # The board seam's numbers (see firmware/boards/board.py; a test compares them).
 BEAM, MEDIUM, FIRE = 1, 2, 3
@@ -28,35 +36,55 @@ LAMP_NAMES = {LAMP_WAIT: "wait", LAMP_READY: "ready", LAMP_GO: "go", LAMP_STOP: 
 PAYING, WITHOUT_MEDIUM = 0, 1
 BODIES_SHOWN = 16
 
+# Marks of a body, as its `watch` is told of them.
+ENTERED = 1  # the person has reached the first beam (for who walks against the lane: the last)
+LEFT = 2  # the person is wholly past the beams, by the far side
+RETURNED = 3  # ... or back out by the near one
+ALL_LEFT = 4  # so is everything the person has along
+
 Post = Callable[[int, int, int | bytes, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Geometry:
-    """Where things are, in mm. Every body is longer than the gap between beams, so none hides between two."""
+class Beam:
+    """A light beam across the lane."""
 
-    beams_mm: tuple[int, ...] = (0, 150, 300, 450)
+    x_mm: int
+    z_mm: int = 900
+
+
+_DEFAULT_BEAMS = (Beam(0), Beam(150), Beam(300), Beam(450))
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Where things are, in mm. Beams are numbered in the order given; several may share an x at different heights."""
+
+    beams: tuple[Beam, ...] = _DEFAULT_BEAMS
     arm_mm: int = 225
     stand_mm: int = -300
     queue_mm: int = -1000
     away_mm: int = 1000
 
     def __post_init__(self) -> None:
-        if len(self.beams_mm) < 2 or self.beams_mm[0] != 0 or list(self.beams_mm) != sorted(set(self.beams_mm)):
-            raise ValueError("a lane needs two beams or more, the first at 0 mm, each further than the one before")
-        if not self.queue_mm < self.stand_mm < 0 < self.arm_mm < self.last_mm < self.away_mm:
-            raise ValueError("a lane needs queue < stand < 0 < arm < last beam < away, in mm")
+        places = [beam.x_mm for beam in self.beams]
+        if not places or places[0] != 0 or places != sorted(places) or len(set(self.beams)) != len(self.beams):
+            raise ValueError("a lane needs a beam or more, the first at 0 mm, none before another, no two in one place")
+        if any(beam.z_mm < 0 for beam in self.beams):
+            raise ValueError("a beam's height is not below the floor")
+        if not self.queue_mm < self.stand_mm < 0 or not self.last_mm < self.away_mm or self.arm_mm < 0:
+            raise ValueError("a lane needs queue < stand < 0 <= last beam < away, and its arm at 0 or beyond, in mm")
 
     @property
     def last_mm(self) -> int:
-        """Where the last beam is."""
-        return self.beams_mm[-1]
+        """Where the last beam is; a lane whose beams share one place ends behind its arm."""
+        return max(self.beams[-1].x_mm, self.arm_mm)
 
 
 class Watch(Protocol):
-    """Told of a body's edge before any device is."""
+    """Told of a body's marks before any device hears of an edge of that moment."""
 
-    def __call__(self, t_ms: int, beam: int, blocked: int, /) -> None: ...
+    def __call__(self, t_ms: int, mark: int, /) -> None: ...
 
 
 class Listener(Protocol):
@@ -66,7 +94,7 @@ class Listener(Protocol):
         """Lamp, arm command or power are other than before."""
 
     def arm_closing(self, t_ms: int) -> None:
-        """The arm begins to close; nobody is in its way."""
+        """The arm begins to close; its sensors see nobody in its way."""
 
     def events_lost(self, t_ms: int, taken_until_ms: int) -> None:
         """The device died and may have lost what was posted after `taken_until_ms`."""
@@ -82,24 +110,52 @@ class Scene(TypedDict):
     bodies: list[list[int]]
 
 
-@dataclass(eq=False, slots=True)
-class Body:
-    """A body in the lane: its length, its way through time, and whom to tell of its edges."""
+Item = tuple[int, int, int, int]
+"""(t_ms, order within the millisecond, what is covered, 1 from now on | 0 no more)"""
 
-    length_mm: int
-    kind: int
-    path: beams.Path
-    watch: Watch
-    covers: list[bool] = field(default_factory=list)
-    timers: list[Timer] = field(default_factory=list)
+
+class Body:
+    """A body in the lane: its shape, its way through time, and whom to tell of its marks."""
+
+    __slots__ = ("covers", "due", "items", "kind", "lifts", "next", "path", "reverse", "shape", "spans", "timer", "watch")
+
+    def __init__(
+        self, shape: Shape, kind: int, path: beams.Path, watch: Watch, reverse: bool, lifts: tuple[Lift, ...]
+    ) -> None:
+        self.shape = shape
+        self.kind = kind
+        self.path = path
+        self.watch = watch
+        self.reverse = reverse
+        self.lifts = lifts
+        self.spans: tuple[tuple[Span, ...], ...] = ()
+        self.covers: list[int] = []
+        self.items: list[Item] = []
+        self.next = 0
+        self.timer: Timer | None = None
+        self.due: Callable[[], None] = _nothing
 
     def front_at(self, t_ms: int) -> int:
         """Where the front is, in mm."""
         return beams.front_at(self.path, t_ms)
 
 
+def _nothing() -> None:
+    """What a body without a way does."""
+
+
+# Positions of the front by shape, for each geometry: equal lanes share them.
+_SPANS: dict[tuple[Geometry, int], dict[tuple[Shape, tuple[Lift, ...], bool], tuple[tuple[Span, ...], ...]]] = {}
+_SPANS_MAX = 20_000
+
+
 class LanePlant:
-    """The hardware of one lane. `way` is "entry" or "exit"; until `power(True)` it is dark and locked."""
+    """The hardware of one lane. `way` is "entry" or "exit"; until `power(True)` it is dark and locked.
+
+    `misread` is the share of presentations that the reader does not read. What happens by chance belongs to `seed` and
+    `identity` (the lane's name unless given). `on_power` and `on_network` are told when a fault cuts (False) or
+    restores (True) the device's power or network.
+    """
 
     def __init__(
         self,
@@ -110,9 +166,16 @@ class LanePlant:
         name: str = "gate-1",
         way: str = "entry",
         arm: ArmKind = PADDLE,
+        noise: Noise = IDEAL,
+        misread: float = 0.0,
+        breaks: faults.Faults | None = None,
+        seed: int = 0,
+        identity: str = "",
     ) -> None:
         if way not in ("entry", "exit"):
             raise ValueError(f'a lane\'s way is "entry" or "exit", not {way!r}')
+        if not 0.0 <= misread < 1.0:
+            raise ValueError(f"the share of misreads lies from 0 to below 1, not {misread}")
         self.name = name
         self.way = way
         self.geometry = geometry or Geometry()
@@ -124,12 +187,33 @@ class LanePlant:
         self.command = ARM_LOCKED
         self.arm = Arm(arm)
         self.fire_on = False
+        self.contacts = 0  # how often the closing arm met a body
+        self.contact_j = 0.0  # the energy of all that, in joules
         self.listener: Listener | None = None
+        self.on_power: Callable[[bool], None] | None = None
+        self.on_network: Callable[[bool], None] | None = None
         self._scheduler = scheduler
-        # The arm itself is watched like a beam, but its edges are posted to nobody.
-        self._positions_mm = (*self.geometry.beams_mm, self.geometry.arm_mm)
-        self._row = beams.BeamRow(len(self._positions_mm))
+        self._seed, self._identity = seed, identity or name
+        self._beams = len(self.geometry.beams)
+        # What can be covered: each beam, then the arm, the person's stretch between the beams, and everything's.
+        self._arm, self._core, self._all = self._beams, self._beams + 1, self._beams + 2
+        self._covering = [0] * (self._beams + 3)
+        self._broken = 0  # beams that are physically broken
         self._bodies: list[Body] = []
+        self._misalignment_mm = noise.misalignment_mm
+        self._known = _SPANS.setdefault((self.geometry, noise.misalignment_mm), {})
+        self._misread = misread
+        self._reader = self._generator("reader") if misread else None
+        self._reader_dead = False
+        self._pushed_until_ms = -1
+        self._channel: Channel | None = None
+        if not noise.ideal or breaks is not None:
+            self._channel = Channel(scheduler, noise, self._beams, self._generator, self._heard)
+        if breaks is not None:
+            faults.plan(scheduler, breaks, self, self._beams, self._generator)
+
+    def _generator(self, *names: Any) -> random.Random:
+        return rng(self._seed, "plant", self._identity, *names)
 
     # --- the device's side -------------------------------------------------------------------------------------------
 
@@ -137,9 +221,8 @@ class LanePlant:
         """The device's outputs as of `t_ms`; what comes late takes effect now. Ignored when the power goes before."""
         if arm not in (ARM_LOCKED, ARM_RELEASED, ARM_FREE) or lamp not in (LAMP_WAIT, LAMP_READY, LAMP_GO, LAMP_STOP):
             raise ValueError(f"lane {self.name} knows no outputs arm={arm} lamp={lamp}")
-        session = self.session
         at_ms = max(t_ms, self._scheduler.now_ms)
-        self._scheduler.at(at_ms, lambda: self._effect(session, arm, lamp, sound))
+        self._scheduler.at(at_ms, partial(self._effect, self.session, arm, lamp, sound))
 
     def power(self, on: bool, taken_until_ms: int | None = None) -> None:
         """The device comes up (locked, waiting; told of fire and of broken beams) or dies (dark; the arm locks).
@@ -156,7 +239,7 @@ class LanePlant:
             self.session += 1
             if self.fire_on:
                 self._send(now_ms, FIRE, 1, 0)
-            for beam, broken in enumerate(self._row.broken()[:-1]):
+            for beam, broken in enumerate(self.broken()):
                 if broken:
                     self._send(now_ms, BEAM, beam, 1)
         elif taken_until_ms is not None and self.listener is not None:
@@ -171,9 +254,15 @@ class LanePlant:
             "at": t_ms,
             "arm": self.arm.position(t_ms),
             "lamp": LAMP_NAMES[self.lamp],
-            "beams": self._row.broken()[:-1],
-            "bodies": [[body.front_at(t_ms), body.length_mm, body.kind] for body in shown],
+            "beams": self.broken(),
+            "bodies": [[body.front_at(t_ms), body.shape.rear_mm, body.kind] for body in shown],
         }
+
+    def broken(self) -> list[int]:
+        """1 for each beam that the device hears of as broken, 0 for each clear one."""
+        if self._channel is not None:
+            return self._channel.heard()
+        return [1 if count else 0 for count in self._covering[: self._beams]]
 
     # --- the world's side --------------------------------------------------------------------------------------------
 
@@ -183,9 +272,42 @@ class LanePlant:
             self.fire_on = on
             self._send(self._scheduler.now_ms, FIRE, int(on), 0)
 
-    def present(self, medium: bytes) -> None:
-        """The reader has read a medium."""
-        self._send(self._scheduler.now_ms, MEDIUM, medium, 0)
+    def present(self, medium: bytes) -> bool:
+        """A medium is held to the reader. False when it was misread, and its owner hears the buzz and tries again."""
+        if self._reader is not None and self._reader.random() < self._misread:
+            return False
+        if not self._reader_dead:
+            self._send(self._scheduler.now_ms, MEDIUM, medium, 0)
+        return True
+
+    def push(self, until_ms: int) -> None:
+        """Somebody holds the arm open by force from now until then."""
+        self._pushed_until_ms = until_ms
+        self._scheduler.at(until_ms, self._let_go)
+        self._drive(self._scheduler.now_ms)
+
+    def fault(self, what: str, beam: int, on: bool) -> None:
+        """A fault begins or ends, now (simulator/plant/faults.py)."""
+        if what in (faults.BEAM_STUCK_ON, faults.BEAM_STUCK_OFF):
+            if not 0 <= beam < self._beams:
+                raise ValueError(f"lane {self.name} has no beam {beam}: its beams are 0 to {self._beams - 1}")
+            if self._channel is None:
+                raise ValueError(f"lane {self.name} was made without faults: give it `breaks`")
+            stuck = 1 if what == faults.BEAM_STUCK_ON else 0
+            self._channel.stick(beam, stuck if on else None)
+        elif what == faults.READER_DEAD:
+            self._reader_dead = on
+        elif what == faults.ARM_JAMMED:
+            self.arm.jam(self._scheduler.now_ms, on)
+            self._drive(self._scheduler.now_ms)
+        elif what == faults.POWER_CUT:
+            if self.on_power is not None:
+                self.on_power(not on)
+        elif what == faults.NETWORK_CUT:
+            if self.on_network is not None:
+                self.on_network(not on)
+        else:
+            raise ValueError(f"faults are {', '.join(faults.KINDS)}, not {what!r}")
 
     @property
     def free(self) -> bool:
@@ -193,61 +315,151 @@ class LanePlant:
         return self.command == ARM_FREE
 
     def passable_at(self) -> int | None:
-        """When a rider may walk through (ms, now or later), or None while the device keeps the arm closed."""
-        if self.command == ARM_LOCKED:
+        """When a rider may walk through (ms, now or later), or None while the arm is kept closed."""
+        now_ms = self._scheduler.now_ms
+        if self.command == ARM_LOCKED and self.arm.kind is not OPEN and now_ms >= self._pushed_until_ms:
             return None
-        return self.arm.passable_at(self._scheduler.now_ms)
+        return self.arm.passable_at(now_ms)
+
+    def open_now(self) -> bool:
+        """Whether the arm stands open enough at this moment, whoever opened it."""
+        now_ms = self._scheduler.now_ms
+        return self.arm.position(now_ms) >= self.arm.kind.passable
 
     def bodies(self) -> list[Body]:
         """All bodies, first come first."""
         return list(self._bodies)
 
-    def add(self, length_mm: int, kind: int, path: list[beams.Point], watch: Watch) -> Body:
-        """A body that walks `path` from its first point on, which must be now and before the first beam."""
-        widest_mm = max(b - a for a, b in pairwise(self.geometry.beams_mm))
-        if length_mm <= widest_mm:
-            raise ValueError(f"a body of {length_mm} mm could hide between beams {widest_mm} mm apart")
-        body = Body(length_mm, kind, beams.check_path(path), watch, [False] * len(self._positions_mm))
+    def add(
+        self,
+        shape: Shape,
+        kind: int,
+        path: list[beams.Point],
+        watch: Watch,
+        *,
+        reverse: bool = False,
+        lifts: tuple[Lift, ...] = (),
+    ) -> Body:
+        """A body that walks `path` from its first point on, which must be now and outside the beams.
+
+        `reverse` for who walks against the lane; `lifts` raise the person on the way (see silhouette.py).
+        """
+        body = Body(shape, kind, beams.check_path(path), watch, reverse, lifts)
+        body.spans = self._spans(shape, lifts, reverse)
+        body.covers = [0] * len(body.spans)
+        body.due = partial(self._due, body)
         self._bodies.append(body)
         self.walk(body, path)
         return body
 
     def walk(self, body: Body, path: list[beams.Point]) -> None:
         """Give the body a new way from now on; what was planned before is dropped."""
-        for timer in body.timers:
-            timer.cancel()
-        body.path = beams.check_path(path)
-        # Of edges in the same millisecond those that break come first: a body is never between beams, seen by none.
-        planned = sorted(
-            (at_ms, 1 - blocked, index)
-            for index, position_mm in enumerate(self._positions_mm)
-            for at_ms, blocked in beams.edges(body.path, body.length_mm, position_mm, body.covers[index])
-        )
-        body.timers = [self._plan(body, at_ms, index, 1 - clear) for at_ms, clear, index in planned]
+        if body.timer is not None:
+            body.timer.cancel()
+            body.timer = None
+        body.path = way = beams.check_path(path)
+        body.items = items = []
+        body.next = 0
+        covers = body.covers
+        core, beyond = self._core, self._all
+        simple = len(way) == 2 and way[1][1] > way[0][1]
+        for index, spans in enumerate(body.spans):
+            if not spans:
+                continue
+            if simple and len(spans) == 1 and not covers[index]:
+                found = beams.passing(way, spans[0])
+            else:
+                found = beams.edges(way, spans, bool(covers[index]))
+            for at_ms, blocked in found:
+                # Of one millisecond: truth first; then what breaks, so that a body is never between beams, seen by
+                # none; then what clears; at last that everything has left.
+                order = 0 if index == core else 3 if index == beyond else 2 - blocked
+                items.append((at_ms, order, index, blocked))
+        items.sort()
+        if items:
+            body.timer = self._scheduler.at(items[0][0], body.due)
 
     def remove(self, body: Body) -> None:
         """The body has left; raises ValueError while it still covers a beam."""
         if any(body.covers):
             raise ValueError(f"a body at {body.front_at(self._scheduler.now_ms)} mm cannot vanish from a broken beam")
-        for timer in body.timers:
-            timer.cancel()
+        if body.timer is not None:
+            body.timer.cancel()
         self._bodies.remove(body)
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
-    def _plan(self, body: Body, at_ms: int, index: int, blocked: int) -> Timer:
-        return self._scheduler.at(at_ms, lambda: self._edge(body, index, blocked))
+    def _spans(self, shape: Shape, lifts: tuple[Lift, ...], reverse: bool) -> tuple[tuple[Span, ...], ...]:
+        """For each thing that can be covered, the positions of the front at which the body covers it."""
+        known = self._known.get((shape, lifts, reverse))
+        if known is not None:
+            return known
+        geometry, shift_mm = self.geometry, self._misalignment_mm
+        found = [front_spans(shape, beam.x_mm + shift_mm, beam.z_mm, lifts, reverse) for beam in geometry.beams]
+        # The arm, and the stretch between the beams, take the person as one piece at any height.
+        core = (shape.core_front_mm, shape.core_rear_mm)
+        for (near_mm, far_mm), first_mm, last_mm in (
+            (core, geometry.arm_mm, geometry.arm_mm),
+            (core, 0, geometry.last_mm),
+            ((shape.front_mm, shape.rear_mm), 0, geometry.last_mm),
+        ):
+            span = (first_mm - far_mm, last_mm - near_mm) if reverse else (first_mm + near_mm, last_mm + far_mm)
+            found.append((span,))
+        if len(self._known) >= _SPANS_MAX:
+            self._known.clear()
+        self._known[shape, lifts, reverse] = spans = tuple(found)
+        return spans
 
-    def _edge(self, body: Body, index: int, blocked: int) -> None:
+    def _due(self, body: Body) -> None:
+        """All items of this body that are due at this millisecond; then the next is scheduled."""
         now_ms = self._scheduler.now_ms
-        body.covers[index] = bool(blocked)
-        changed = self._row.change(index, blocked)
-        if index < len(self.geometry.beams_mm):
-            body.watch(now_ms, index, blocked)
-            if changed:
-                self._send(now_ms, BEAM, index, blocked)
-        if changed and not blocked:
+        body.timer = None
+        items = body.items
+        while body.next < len(items):
+            at_ms, _, index, blocked = items[body.next]
+            if at_ms > now_ms:
+                body.timer = self._scheduler.at(at_ms, body.due)
+                return
+            body.next += 1
+            body.covers[index] = blocked
+            if index < self._arm:
+                self._edge(now_ms, index, blocked)
+            elif index == self._core:
+                body.watch(now_ms, ENTERED if blocked else self._left_by(body, now_ms))
+            elif index == self._all:
+                if not blocked:
+                    body.watch(now_ms, ALL_LEFT)
+            else:
+                self._covering[index] += 1 if blocked else -1
+                if blocked:
+                    self._meet(now_ms)
+                else:
+                    self._drive(now_ms)
+            if body.items is not items:
+                return  # it was given another way meanwhile
+
+    def _left_by(self, body: Body, t_ms: int) -> int:
+        """By which side the person has just left; whole millimetres are rounded down, so the edge itself is outside."""
+        front_mm, (low_mm, high_mm) = body.front_at(t_ms), body.spans[self._core][0]
+        beyond = front_mm < low_mm if body.reverse else front_mm >= high_mm
+        return LEFT if beyond else RETURNED
+
+    def _edge(self, now_ms: int, index: int, blocked: int) -> None:
+        """A body begins or ends to cover a beam, which is broken while any does."""
+        count = self._covering[index] + (1 if blocked else -1)
+        self._covering[index] = count
+        if count != blocked:
+            return
+        self._broken += 1 if blocked else -1
+        if self._channel is None:
+            self._send(now_ms, BEAM, index, blocked)
+        else:
+            self._channel.feed(index, blocked)
+        if not blocked:
             self._drive(now_ms)
+
+    def _heard(self, beam: int, blocked: int) -> None:
+        self._send(self._scheduler.now_ms, BEAM, beam, blocked)
 
     def _send(self, t_ms: int, kind: int, a: int | bytes, b: int) -> None:
         if self.powered and self.post is not None:
@@ -256,26 +468,53 @@ class LanePlant:
     def _effect(self, session: int, arm: int, lamp: int, sound: int) -> None:
         if not self.powered or session != self.session:
             return
-        changed = (arm, lamp) != (self.command, self.lamp)
+        changed = arm != self.command or lamp != self.lamp
         self.command, self.lamp, self.sound = arm, lamp, sound
         now_ms = self._scheduler.now_ms
         self._drive(now_ms)
         if changed:
             self._tell(now_ms)
 
+    def _let_go(self) -> None:
+        self._drive(self._scheduler.now_ms)
+
     def _drive(self, t_ms: int) -> None:
-        """Move the arm to where the device wants it, unless somebody is in its way."""
-        if self.command != ARM_LOCKED:
-            self.arm.open(t_ms)
-        elif self.arm.opening and not self._held():
-            self.arm.close(t_ms)
+        """Move the arm to where the device (or a hand) wants it, unless its sensors see somebody in its way."""
+        arm = self.arm
+        if self.command != ARM_LOCKED or t_ms < self._pushed_until_ms:
+            arm.open(t_ms)
+        elif arm.opening and not self._held():
+            arm.close(t_ms)
+            if arm.opening:
+                return  # it has nothing to close
             if self.listener is not None:
                 self.listener.arm_closing(t_ms)
+            self._meet(t_ms)
 
     def _held(self) -> bool:
+        """Whether the arm is kept open: by its sensors, or by the body that is turning it. Hands are not sensors."""
         if self.arm.kind.holds_for_lane:
-            return self._row.any_broken()
-        return bool(self._row.broken()[-1])
+            return self._broken > 0
+        return self._covering[self._arm] > 0
+
+    def _meet(self, t_ms: int) -> None:
+        """A closing arm and a body that its sensors don't see are in one place."""
+        arm = self.arm
+        closed_ms = arm.closed_at()
+        if not self._covering[self._arm] or closed_ms is None or t_ms >= closed_ms:
+            return
+        self.contacts += 1
+        self.contact_j += arm.kind.impact_j()
+        if arm.kind.safety == REOPEN:
+            arm.open(t_ms)
+            self._scheduler.at(t_ms + arm.kind.opening_ms, self._let_go)
+        elif arm.kind.safety != NONE:
+            arm.jam(t_ms, True)
+            self._scheduler.at(t_ms + arm.kind.closing_ms, self._unjam)
+
+    def _unjam(self) -> None:
+        self.arm.jam(self._scheduler.now_ms, False)
+        self._drive(self._scheduler.now_ms)
 
     def _tell(self, t_ms: int) -> None:
         if self.listener is not None:

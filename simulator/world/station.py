@@ -1,27 +1,34 @@
 """A station: riders arrive by the demand and choose the shortest queue of their way.
 
 Rules: arrivals and riders depend on seed and number alone, never on the lanes; only the choice of a lane looks at
-queues (of equals the lane that has had fewer riders, then the first). Riders sent by hand have names and generators of
-their own, so they change nobody else.
+queues (of equals the lane that has had fewer riders, then the first). A lane with an arrival stream of its own
+(`own_demand`) shares nothing with the others. Riders sent by hand have names and generators of their own, so they
+change nobody else.
 
 Does not belong here: what happens at a lane (traffic.py), pacing, devices.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 
 from simulator.clock import Scheduler, Timer
+from simulator.plant.arm import WIDE
 from simulator.plant.lane import LanePlant
 from simulator.truth import TruthLog
-from simulator.world import riders
+from simulator.world import behaviours as b
+from simulator.world import bodies, riders
 from simulator.world.demand import ENTRY, EXIT, Demand, HourlyProfile
-from simulator.world.riders import Mix, Rider
-from simulator.world.traffic import LaneTraffic
+from simulator.world.riders import Population, Rider
+from simulator.world.traffic import CrossingSink, LaneTraffic
+
+_OTHER = {ENTRY: EXIT, EXIT: ENTRY}
 
 
 class Station:
     """One gateline and its riders. Without `demand` riders come only by `send`; a bare profile means its evening peak.
 
-    Riders whose way no lane serves don't come. Arrivals begin at the scheduler's present time.
+    Riders whose way no lane serves don't come. Arrivals begin at the scheduler's present time. `truth` and `crossings`
+    are told what riders did (see traffic.py); `name` is the station's in those rows.
     """
 
     def __init__(
@@ -30,20 +37,38 @@ class Station:
         lanes: Iterable[LanePlant],
         demand: Demand | HourlyProfile | None,
         seed: int,
-        truth: TruthLog,
+        truth: TruthLog | None,
         *,
-        mix: Mix | None = None,
+        population: Population | None = None,
+        crossings: CrossingSink | None = None,
+        name: str = "",
+        own_demand: Mapping[str, Demand] | None = None,
     ) -> None:
         self.riders_sent = 0
+        self.name = name
         self._scheduler = scheduler
         self._seed = seed
-        self._mix = mix or Mix()
+        self._population = population or riders.plain_population()
         self._by_hand: dict[str, int] = {}
         self._traffic: dict[str, LaneTraffic] = {}
         for plant in lanes:
             if plant.name in self._traffic:
                 raise ValueError(f"two lanes are named {plant.name}: give each a name of its own")
-            self._traffic[plant.name] = LaneTraffic(scheduler, plant, truth)
+            traffic = LaneTraffic(scheduler, plant, truth, crossings, name)
+            traffic.convert = self._pay_elsewhere
+            self._traffic[plant.name] = traffic
+        own = own_demand or {}
+        self._serving: dict[str, list[LaneTraffic]] = {ENTRY: [], EXIT: []}
+        for lane, traffic in self._traffic.items():
+            if lane not in own:
+                self._serving[traffic.plant.way].append(traffic)
+        self._wide = {
+            way: [traffic for traffic in serving if traffic.plant.arm.kind.name == WIDE.name]
+            for way, serving in self._serving.items()
+        }
+        for serving in self._serving.values():
+            for left, right in zip(serving, serving[1:] + serving[:1], strict=True):
+                left.neighbour = right if right is not left else None
         self._start_ms = scheduler.now_ms
         self._next: dict[str, Timer] = {}
         self._arrivals: dict[str, Iterator[int]] = {}
@@ -51,17 +76,22 @@ class Station:
             demand = Demand(demand)
         if demand is not None:
             for way in (ENTRY, EXIT):
-                if any(traffic.plant.way == way for traffic in self._traffic.values()):
+                if self._serving[way]:
                     self._arrivals[way] = demand.arrivals(way, seed)
-                    self._plan_arrival(way, 0)
+                    self._plan_arrival(way, way, 0)
+        for lane, lane_demand in own.items():
+            way = self._traffic[lane].plant.way
+            self._arrivals[lane] = lane_demand.arrivals(way, _lane_seed(seed, lane))
+            self._plan_arrival(lane, way, 0)
 
-    def send(self, lane: str, behaviour: str = riders.PAY) -> Rider:
-        """Send one rider to a lane by hand; an unknown lane or behaviour raises ValueError."""
+    def send(self, lane: str, behaviour: str = b.PAY, kind: str | None = None) -> Rider:
+        """Send one rider to a lane by hand; an unknown lane, behaviour or kind of rider raises ValueError."""
         if lane not in self._traffic:
             raise ValueError(f"this station has no lane {lane!r}: it has {', '.join(self._traffic)}")
         number = self._by_hand.get(lane, 0)
         traffic = self._traffic[lane]
-        rider = riders.draw(self._seed, f"hand-{lane}-{number}", traffic.plant.way, self._mix, behaviour)
+        way = traffic.plant.way
+        rider = riders.draw(self._seed, f"hand-{lane}-{number}", way, self._population, behaviour, kind)
         self._by_hand[lane] = number + 1
         self._join(traffic, rider)
         return rider
@@ -94,17 +124,68 @@ class Station:
         """Riders who found a full queue and went; they are not among `riders_sent`."""
         return sum(traffic.turned_away for traffic in self._traffic.values())
 
-    def _plan_arrival(self, way: str, number: int) -> None:
-        at_ms = next(self._arrivals[way], None)
+    def _plan_arrival(self, stream: str, way: str, number: int) -> None:
+        at_ms = next(self._arrivals[stream], None)
         if at_ms is not None:
-            self._next[way] = self._scheduler.at(self._start_ms + at_ms, lambda: self._arrive(way, number))
+            due = partial(self._arrive, stream, way, number)
+            self._next[stream] = self._scheduler.at(self._start_ms + at_ms, due)
 
-    def _arrive(self, way: str, number: int) -> None:
-        self._plan_arrival(way, number + 1)
-        rider = riders.draw(self._seed, f"{way}-{number}", way, self._mix)
-        serving = [traffic for traffic in self._traffic.values() if traffic.plant.way == way]
-        self._join(min(serving, key=lambda traffic: (traffic.waiting(), traffic.joined)), rider)
+    def _arrive(self, stream: str, way: str, number: int) -> None:
+        self._plan_arrival(stream, way, number + 1)
+        rider = riders.draw(self._seed, f"{stream}-{number}", way, self._population)
+        if stream != way:
+            self._join(self._traffic[stream], rider)
+            return
+        serving = self._serving[way]
+        if rider.behaviour == b.EnterThroughExit.name:
+            serving = self._serving[_OTHER[way]]
+            if not serving:  # no lane leads the other way: they pay
+                rider.behaviour, rider.plan = b.PAY, None
+                serving = self._serving[way]
+        self._join(self._shortest(serving, way, rider), rider)
+
+    def _shortest(self, serving: list[LaneTraffic], way: str, rider: Rider) -> LaneTraffic:
+        if rider.kind in bodies.NEEDS_WIDTH and self._wide[way]:
+            serving = self._wide[way]
+        if len(serving) == 1:
+            return serving[0]
+        return min(serving, key=_crowding)
 
     def _join(self, traffic: LaneTraffic, rider: Rider) -> None:
         if traffic.join(rider):
             self.riders_sent += 1
+            for companion in self._companions(rider):
+                if traffic.join(companion):
+                    self.riders_sent += 1
+
+    def _companions(self, rider: Rider) -> list[Rider]:
+        """Who comes along: for a pass handed back its second user, for a gate held those it is held for."""
+        if isinstance(rider.plan, b.Passback):
+            second = riders.draw(self._seed, f"{rider.id}-b", rider.way, self._population, b.Passback.name)
+            second.nonce, second.product, second.consent = rider.nonce, rider.product, rider.consent
+            second.leader = rider.id
+            return [second]
+        if isinstance(rider.plan, b.HoldGate):
+            found = []
+            for n in range(rider.rng.randint(*rider.plan.companions)):
+                companion = riders.draw(self._seed, f"{rider.id}-c{n}", rider.way, self._population, b.COMPANION)
+                companion.leader = rider.id
+                found.append(companion)
+            return found
+        return []
+
+    def _pay_elsewhere(self, rider: Rider) -> None:
+        """Somebody found no way in by the wrong side, and pays at a lane of the right one."""
+        serving = self._serving[rider.way]
+        if serving:
+            paying = riders.draw(self._seed, f"{rider.id}-pays", rider.way, self._population, b.PAY)
+            self._join(self._shortest(serving, rider.way, paying), paying)
+
+
+def _crowding(traffic: LaneTraffic) -> tuple[int, int]:
+    return traffic.waiting(), traffic.joined
+
+
+def _lane_seed(seed: int, lane: str) -> int:
+    """A lane with arrivals of its own has them whatever other lanes there are."""
+    return int.from_bytes(f"{seed}:{lane}".encode(), "big")

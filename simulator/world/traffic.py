@@ -1,38 +1,51 @@
-"""Riders at one lane: the queue, the tap, the wait for the lamp, the walk, and the tailgater behind.
+"""Riders at one lane: the queue, the tap, the wait for the lamp, the walk, who follows, and who finds another way.
 
 Riders see lamp and arm and nothing else of the device, and act a reaction time later. One rider at a time is at the
 reader; a medium is held there only while the lamp says ready; nobody walks before the arm is open enough; whoever has
-not reached the arm when it closes walks back and tries again. A tailgater waits for somebody to follow, and pays when
-nobody comes.
+not reached the arm when it closes walks back and tries again. Who means to follow waits for somebody to follow, and
+pays when nobody comes. Who means to get past a closed arm goes when it is their turn.
 
 Rules: a rider's truth is written here, from a body's `watch`, before the plant posts the edge that decides it. What a
 rider does depends on that rider and on this lane alone.
 
-Does not belong here: hardware (simulator/plant), who comes and to which lane (station.py).
+Does not belong here: hardware (simulator/plant), who comes and to which lane (station.py), paths (moves.py).
 """
 
 from collections import deque
 from collections.abc import Callable
 from enum import Enum
+from functools import partial
 
 from simulator import truth as kinds
 from simulator.clock import Scheduler, Timer
 from simulator.plant import lane
-from simulator.plant.beams import Point
+from simulator.study.rows import Crossing
 from simulator.truth import TruthLog
-from simulator.world import riders
+from simulator.world import behaviours as b
+from simulator.world import moves
+from simulator.world.moves import Move
 from simulator.world.riders import Rider
 
 QUEUE_MAX = 500
 NO_ANSWER_MS = 10_000
-PATIENCE_MS = 8_000  # how long a tailgater waits for somebody to follow
-TURN_PAUSE_MS = 400
 FOLLOW_UP_MS = 300  # the next rider starts for the reader this long after the one before has left it
-_ROOM_MM = 150
-# A body that turns back keeps the first beam broken throughout: its tail stays this far before it.
-_TURN_MARGIN_MM = 30
+# Two squeeze through one turn of a tripod when the second is this close behind the first.
+_SQUEEZE_MM = 100
+_COMPANIONS_GAP_MM = 350
+_HOLDER_SPARE_MS = 500
 # How many decided riders can still be corrected when a device dies: far more than one could leave undealt with.
 _DECIDED_KEPT = 4096
+
+_FOLLOWERS = (b.TailgateFriendly, b.TailgateCovert, b.TwoAbreast)
+_INTRUDERS: dict[str, str] = {
+    b.JumpOver.name: b.JUMPED,
+    b.Climb.name: b.CLIMBED,
+    b.CrawlUnder.name: b.CRAWLED,
+    b.Force.name: b.FORCED,
+    b.Backcock.name: b.BACKCOCKED,
+}
+
+CrossingSink = Callable[[Crossing], None]
 
 
 class State(Enum):
@@ -48,24 +61,67 @@ class State(Enum):
     LEAVING = "walking away"
 
 
+_AT_READER = (State.WAITING, State.TAPPING, State.PRESENTED)
+
+
 class Visit:
     """One rider's stay at the lane."""
 
-    def __init__(self, rider: Rider) -> None:
+    __slots__ = (
+        "all_left_ms",
+        "arrived_ms",
+        "asked",
+        "body",
+        "entered_ms",
+        "follows",
+        "free",
+        "granted",
+        "leader",
+        "left_ms",
+        "outcome",
+        "pays",
+        "plan",
+        "reaction",
+        "reader_ms",
+        "retreating",
+        "rider",
+        "session",
+        "state",
+        "tapped_ms",
+        "taps",
+        "timer",
+        "turn_ms",
+        "turns_back",
+    )
+
+    def __init__(self, rider: Rider, now_ms: int) -> None:
         self.rider = rider
+        self.plan = rider.plan
         self.state = State.QUEUED
         self.body: lane.Body | None = None
+        self.outcome = ""
+        self.leader = rider.leader
         self.taps = 0
         self.asked = False  # a medium was read and no answer has been acted upon
         self.granted = False
-        self.free = False  # the gate was released to all when this rider broke the first beam
+        self.free = False  # the gate was released to all when this rider came to the first beam
         self.follows = False
-        self.pays = rider.behaviour != riders.TAILGATE
+        self.pays = not isinstance(rider.plan, _FOLLOWERS) and rider.behaviour not in _INTRUDERS
+        if rider.behaviour in (b.COMPANION, b.EnterThroughExit.name):
+            self.pays = False
         self.retreating = False
+        self.turns_back = False  # for good, whatever else comes
         self.turn_ms: int | None = None
         self.session: int | None = None  # of the device, when the first beam broke; 0 while it was dead
         self.timer: Timer | None = None
         self.reaction: Timer | None = None
+        self.arrived_ms = now_ms
+        self.reader_ms = self.tapped_ms = self.entered_ms = self.left_ms = self.all_left_ms = -1
+
+    @property
+    def intrudes(self) -> bool:
+        """Goes past a closed arm."""
+        return not self.pays and self.rider.behaviour in _INTRUDERS and self.plan is self.rider.plan
 
     def forget(self) -> None:
         """Begin anew: what was granted is gone."""
@@ -78,17 +134,32 @@ Step = Callable[[Visit], None]
 
 
 class LaneTraffic:
-    """The riders of one lane. It makes itself the plant's listener."""
+    """The riders of one lane. It makes itself the plant's listener.
 
-    def __init__(self, scheduler: Scheduler, plant: lane.LanePlant, truth: TruthLog) -> None:
+    `truth` gets every outcome as it is decided, `crossings` one row for each rider who is done with the lane.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        plant: lane.LanePlant,
+        truth: TruthLog | None,
+        crossings: CrossingSink | None = None,
+        station: str = "",
+    ) -> None:
         self.plant = plant
         self.turned_away = 0  # riders who found the queue full
         self.joined = 0
+        self.neighbour: LaneTraffic | None = None
+        self.convert: Callable[[Rider], None] | None = None  # who gave up here may pay elsewhere
         self._scheduler = scheduler
         self._truth = truth
+        self._crossings = crossings
+        self._station = station
         self._queue: deque[Visit] = deque()
         self._head: Visit | None = None
         self._walking: list[Visit] = []
+        self._beyond: deque[Visit] = deque()  # at the far side, waiting for a way in
         self._decided: deque[tuple[int, int, str]] = deque(maxlen=_DECIDED_KEPT)  # (session, when, rider)
         plant.listener = self
 
@@ -100,7 +171,17 @@ class LaneTraffic:
             self.turned_away += 1
             return False
         self.joined += 1
-        self._queue.append(Visit(rider))
+        visit = Visit(rider, self._scheduler.now_ms)
+        if isinstance(visit.plan, b.EnterThroughExit):
+            self._beyond.append(visit)
+            self._set_timer(visit, self._scheduler.now_ms + round(visit.plan.patience_s * 1000), self._give_up)
+            return True
+        if visit.intrudes and not moves.fits(visit.plan, rider, self.plant.arm.kind):
+            # Too high, too low, too strong: some pay after all, the others follow somebody.
+            assert visit.plan is not None
+            visit.pays = rider.rng.random() < getattr(visit.plan, "pays_if_stopped", 1.0)
+            visit.plan = None if visit.pays else b.TailgateCovert()
+        self._queue.append(visit)
         self._advance()
         return True
 
@@ -110,7 +191,7 @@ class LaneTraffic:
 
     def idle(self) -> bool:
         """True when nobody is here."""
-        return not self._queue and self._head is None and not self._walking
+        return not (self._queue or self._head is not None or self._walking or self._beyond)
 
     # --- what riders see (lane.Listener) -----------------------------------------------------------------------------
 
@@ -119,24 +200,31 @@ class LaneTraffic:
         visit = self._head
         if visit is None:
             self._advance()
-        elif visit.state in (State.WAITING, State.TAPPING, State.PRESENTED):
+        elif visit.state in _AT_READER:
             self._cancel_reaction(visit)
-            visit.reaction = self._scheduler.at(t_ms + visit.rider.reaction_ms, lambda: self._react(visit))
+            visit.reaction = self._scheduler.at(t_ms + visit.rider.reaction_ms, partial(self._react, visit))
 
     def arm_closing(self, t_ms: int) -> None:
         """Whoever has not reached the arm turns round."""
         for visit in list(self._walking):
-            if visit.retreating or visit.body is None:
+            if visit.retreating or visit.body is None or visit.intrudes:
                 continue
             front_mm = visit.body.front_at(t_ms)
+            arm_mm = self.plant.geometry.arm_mm
+            if isinstance(visit.plan, b.EnterThroughExit) and not visit.pays:
+                if front_mm > arm_mm and not self.plant.free:
+                    self._retreat_beyond(visit, front_mm)
+                continue
+            if visit.follows and isinstance(visit.plan, b.TailgateFriendly | b.TwoAbreast):
+                arm_mm -= _SQUEEZE_MM
             already_back = visit.turn_ms is not None and (front_mm >= 0 or t_ms >= visit.turn_ms)
-            if front_mm < self.plant.geometry.arm_mm and not already_back:
+            if front_mm < arm_mm and not already_back:
                 self._retreat(visit, front_mm)
 
     def events_lost(self, t_ms: int, taken_until_ms: int) -> None:
         """Correct the truth of all whose deciding edge the dead device had not dealt with."""
         for session, at_ms, rider in self._decided:
-            if session == self.plant.session and at_ms > taken_until_ms:
+            if session == self.plant.session and at_ms > taken_until_ms and self._truth is not None:
                 self._truth.unobserved(t_ms, rider)
 
     # --- queue and reader --------------------------------------------------------------------------------------------
@@ -145,28 +233,45 @@ class LaneTraffic:
         """Let the next rider step up, when the reader is free and somebody wants to."""
         if self._head is not None or not self._queue:
             return
-        visit = next((v for v in self._queue if v.pays or self.plant.free), None)
+        free = self.plant.free
+        visit = None
+        for candidate in self._queue:
+            if candidate.pays or candidate.intrudes or free:
+                visit = candidate
+                break
         if visit is None:
             first = self._queue[0]
             if first.timer is None:
-                first.timer = self._scheduler.after(PATIENCE_MS, lambda: self._lose_patience(first))
+                patience_ms = round(getattr(first.plan, "patience_s", 8.0) * 1000)
+                self._set_timer(first, self._scheduler.now_ms + patience_ms, self._lose_patience)
             return
-        self._queue.remove(visit)
+        if visit is self._queue[0]:
+            self._queue.popleft()
+        else:
+            self._queue.remove(visit)
+        self._cancel_timer(visit)
         self._head = visit
+        now_ms = self._scheduler.now_ms
+        geometry, rider = self.plant.geometry, visit.rider
+        queue_mm = moves.queue_mm(geometry, rider.shape)
+        if visit.intrudes and not free:
+            self._intrude(visit, queue_mm)
+            return
         visit.state = State.STEPPING_UP
-        spot = self.plant.geometry
-        arrival_ms = self._scheduler.now_ms + self._walk_ms(visit.rider, spot.stand_mm - spot.queue_mm)
-        path = [(self._scheduler.now_ms, spot.queue_mm), (arrival_ms, spot.stand_mm)]
-        visit.body = self._add_body(visit, lane.PAYING if visit.pays else lane.WITHOUT_MEDIUM, path)
+        stand_mm = moves.stand_mm(geometry, rider.shape)
+        arrival_ms = now_ms + moves.walk_ms(rider.speed_mmps, stand_mm - queue_mm)
+        kind = lane.PAYING if visit.pays else lane.WITHOUT_MEDIUM
+        self._appear(visit, kind, Move([(now_ms, queue_mm), (arrival_ms, stand_mm)], rider.shape))
         self._set_timer(visit, arrival_ms, self._arrive)
 
     def _lose_patience(self, visit: Visit) -> None:
-        visit.timer = None
         if visit.state is State.QUEUED and self._head is None and self._queue and self._queue[0] is visit:
             visit.pays = True
         self._advance()
 
     def _arrive(self, visit: Visit) -> None:
+        if visit.reader_ms < 0:
+            visit.reader_ms = self._scheduler.now_ms
         visit.state = State.WAITING
         self._react(visit)
 
@@ -174,9 +279,9 @@ class LaneTraffic:
         """Act on lamp and arm as they are; a dark lane tells nobody anything."""
         visit.reaction = None
         plant = self.plant
-        if not plant.powered or visit.state not in (State.WAITING, State.TAPPING, State.PRESENTED):
+        if not plant.powered or visit.state not in _AT_READER:
             return
-        done = self._truth.outcome(visit.rider.id) is not None  # refused once: nothing brings this rider through
+        done = visit.outcome != ""  # refused once: nothing brings this rider through
         if plant.free or (plant.lamp == lane.LAMP_GO and visit.asked):
             if done:
                 self._leave(visit)
@@ -184,7 +289,7 @@ class LaneTraffic:
                 self._start(visit)
         elif plant.lamp == lane.LAMP_STOP and visit.asked:
             if not done:
-                self._write(visit, kinds.REFUSED)
+                self._decide(visit, b.REFUSED)
             self._leave(visit)
         elif plant.lamp == lane.LAMP_READY and visit.state is not State.TAPPING:
             visit.state = State.TAPPING
@@ -194,17 +299,39 @@ class LaneTraffic:
     def _tapped(self, visit: Visit) -> None:
         visit.taps += 1
         visit.state = State.PRESENTED
-        self._set_timer(visit, self._scheduler.now_ms + NO_ANSWER_MS, self._arrive)
-        if self.plant.powered:
-            visit.asked = True
-            if visit.rider.behaviour == riders.REFUSED and self._truth.outcome(visit.rider.id) is None:
-                self._write(visit, kinds.REFUSED)
+        now_ms = self._scheduler.now_ms
+        if visit.tapped_ms < 0:
+            visit.tapped_ms = now_ms
+        medium = visit.rider.medium()
+        if isinstance(visit.plan, b.WrongSide) and visit.taps == 1 and self.neighbour is not None:
+            wait_ms = round(b.drawn(visit.rider.rng, visit.plan.realises_after_s) * 1000)
+            self._set_timer(visit, now_ms + wait_ms, self._arrive)
+            self.neighbour.plant.present(medium)
+            return
+        self._set_timer(visit, now_ms + NO_ANSWER_MS, self._arrive)
+        if not self.plant.powered:
+            return
+        visit.asked = True
+        if visit.rider.behaviour == b.RefusedRetreat.name and not visit.outcome:
+            self._decide(visit, b.REFUSED)
+        if isinstance(visit.plan, b.PresentTwice) and visit.taps == 1:
+            again_ms = round(b.drawn(visit.rider.rng, visit.plan.again_after_s) * 1000)
+            self._scheduler.at(now_ms + again_ms, partial(self._present_again, visit))
+        if not self.plant.present(medium):  # misread: hold it there once more
+            visit.asked = False
+            if visit.outcome:
+                self._leave(visit)
+            else:
+                self._arrive(visit)
+
+    def _present_again(self, visit: Visit) -> None:
+        if not visit.outcome:
             self.plant.present(visit.rider.medium())
 
     def _leave(self, visit: Visit) -> None:
         """Walk away from the reader, the way one came."""
         visit.state = State.LEAVING
-        self._back_off(visit, self.plant.geometry.queue_mm, self._gone)
+        self._back_off(visit, moves.queue_mm(self.plant.geometry, visit.rider.shape), self._gone)
 
     # --- the lane ----------------------------------------------------------------------------------------------------
 
@@ -214,81 +341,163 @@ class LaneTraffic:
             return
         visit.granted = not self.plant.free
         visit.state = State.STARTING
-        self._set_timer(visit, max(at_ms, self._room_at(visit.rider)), self._go)
+        stand_mm = moves.stand_mm(self.plant.geometry, visit.rider.shape)
+        self._set_timer(visit, max(at_ms, self._room_at(visit.rider, stand_mm)), self._go)
 
     def _go(self, visit: Visit) -> None:
         if self.plant.passable_at() is None:
             visit.asked = visit.granted = False
             self._arrive(visit)
             return
-        now_ms = self._scheduler.now_ms
-        stand_mm = self.plant.geometry.stand_mm
+        now_ms, geometry, rider, plan = self._scheduler.now_ms, self.plant.geometry, visit.rider, visit.plan
+        stand_mm = moves.stand_mm(geometry, rider.shape)
         visit.state = State.WALKING
         visit.asked = False
         self._walking.append(visit)
-        if visit.rider.behaviour == riders.TURN_BACK and visit.granted:
-            self._turn_back(visit)
+        if isinstance(plan, b.Hesitate) and visit.granted and visit.turn_ms is None:
+            self._hesitate(visit, plan)
             return
-        self._pass(visit, stand_mm, visit.rider)
-        last, last_mm = visit, stand_mm
-        follower = self._queue[0] if self._queue else None
-        if visit.granted and follower is not None and not follower.pays:
-            self._queue.popleft()
-            follower.state = State.WALKING
-            follower.follows = True
-            self._walking.append(follower)
-            last_mm = stand_mm - visit.rider.length_mm - follower.rider.gap_mm
-            follower.body = self._add_body(follower, lane.WITHOUT_MEDIUM, [(now_ms, last_mm)])
-            self._pass(follower, last_mm, visit.rider)
-            last = follower
-        room_mm = self.plant.geometry.queue_mm + _ROOM_MM - (last_mm - last.rider.length_mm)
-        pause_ms = max(FOLLOW_UP_MS, self._walk_ms(visit.rider, room_mm))
-        self._scheduler.after(pause_ms, lambda: self._free_reader(visit))
+        followers = self._followers(visit) if visit.granted else []
+        speed_mmps = rider.speed_mmps
+        if isinstance(plan, b.Staff):
+            speed_mmps = round(b.drawn(rider.rng, plan.speed_mps) * 1000)
+        last_mm = stand_mm
+        starts: list[tuple[Visit, int]] = []
+        for follower in followers:
+            last_mm = self._behind_mm(last_mm, starts[-1][0] if starts else visit, follower)
+            starts.append((follower, last_mm))
+        if isinstance(plan, b.HoldGate) and followers:
+            rear_mm = last_mm - followers[-1].rider.shape.rear_mm
+            hold_ms = moves.walk_ms(speed_mmps, geometry.last_mm - rear_mm) + _HOLDER_SPARE_MS
+            own = moves.with_stop(
+                now_ms, stand_mm, geometry, rider.shape, speed_mmps, geometry.arm_mm + rider.shape.core_rear_mm, hold_ms
+            )
+        elif isinstance(plan, b.Loiter):
+            stay_ms = round(b.drawn(rider.rng, plan.stay_s) * 1000)
+            at_mm = (geometry.arm_mm + geometry.last_mm) // 2
+            own = moves.with_stop(now_ms, stand_mm, geometry, rider.shape, speed_mmps, at_mm, stay_ms)
+        else:
+            own = moves.straight(now_ms, stand_mm, geometry, rider.shape, speed_mmps)
+        self._take(visit, own)
+        for follower, from_mm in starts:
+            self._follow(follower, visit, moves.straight(now_ms, from_mm, geometry, follower.rider.shape, speed_mmps))
+        last = starts[-1][0].rider if starts else rider
+        room_mm = moves.queue_mm(geometry, rider.shape) + moves.ROOM_MM - (last_mm - last.shape.rear_mm)
+        pause_ms = max(FOLLOW_UP_MS, moves.walk_ms(speed_mmps, room_mm))
+        self._scheduler.after(pause_ms, partial(self._free_reader, visit))
+        self._let_in_beyond(own)
 
-    def _room_at(self, rider: Rider) -> int:
+    def _followers(self, leader: Visit) -> list[Visit]:
+        """Who goes with this rider: a companion each for whom the gate is held, or one who was waiting for somebody."""
+        found: list[Visit] = []
+        while self._queue and not self._queue[0].pays and not self._queue[0].intrudes:
+            first = self._queue[0]
+            if first.rider.behaviour == b.COMPANION:
+                if first.leader != leader.rider.id:
+                    break
+            elif found:
+                break
+            found.append(self._queue.popleft())
+            if first.rider.behaviour != b.COMPANION:
+                break
+        return found
+
+    def _behind_mm(self, ahead_mm: int, ahead: Visit, follower: Visit) -> int:
+        """Where a follower's front is when the one ahead is at `ahead_mm`."""
+        plan, own, shape = follower.plan, follower.rider.rng, ahead.rider.shape
+        in_front_mm = min(0, follower.rider.shape.front_mm)
+        if isinstance(plan, b.TwoAbreast):
+            return ahead_mm - round((1.0 - b.drawn(own, plan.overlap)) * shape.core_rear_mm)
+        if isinstance(plan, b.TailgateFriendly):
+            return ahead_mm - shape.core_rear_mm - round(b.drawn(own, plan.gap_m) * 1000) + in_front_mm
+        gap_mm = round(b.drawn(own, plan.gap_m) * 1000) if isinstance(plan, b.TailgateCovert) else _COMPANIONS_GAP_MM
+        return ahead_mm - shape.rear_mm - gap_mm + in_front_mm
+
+    def _follow(self, follower: Visit, leader: Visit, move: Move) -> None:
+        self._cancel_timer(follower)
+        follower.state = State.WALKING
+        follower.follows = True
+        follower.leader = leader.rider.id
+        self._walking.append(follower)
+        self._appear(follower, lane.WITHOUT_MEDIUM, move)
+        self._set_timer(follower, move.end_ms, self._gone)
+
+    def _intrude(self, visit: Visit, queue_mm: int) -> None:
+        """Past a closed arm, as soon as there is room."""
+        visit.state = State.STARTING
+        room_at_ms = self._room_at(visit.rider, queue_mm)
+        if room_at_ms > self._scheduler.now_ms:
+            self._set_timer(visit, room_at_ms, lambda waiting: self._intrude(waiting, queue_mm))
+            return
+        assert visit.plan is not None
+        visit.state = State.WALKING
+        geometry, now_ms = self.plant.geometry, self._scheduler.now_ms
+        move = moves.intrusion(now_ms, queue_mm, visit.rider, visit.plan, geometry, self.plant.arm.kind)
+        self._walking.append(visit)
+        self._appear(visit, lane.WITHOUT_MEDIUM, move)
+        self._set_timer(visit, move.end_ms, self._gone)
+        if move.push is not None:
+            push_ms, for_ms = move.push
+            self._scheduler.at(push_ms, partial(self.plant.push, push_ms + for_ms))
+        rear_in_ms = moves.front_passes_ms(move.path, visit.rider.shape.rear_mm)
+        self._scheduler.at(max(now_ms + FOLLOW_UP_MS, rear_in_ms or 0), partial(self._free_reader, visit))
+
+    def _room_at(self, rider: Rider, from_mm: int) -> int:
         """When the rider may set off without running into anybody ahead (0: at once).
 
-        Only a gate released to all lets riders in so closely. All walk straight on, so it is enough that there is room
-        at both ends of the lane.
+        It is enough that there is room where the rider starts, and where the one ahead ends.
         """
-        spot = self.plant.geometry
-        own_ms = self._walk_ms(rider, spot.last_mm - spot.stand_mm)
         room_at_ms = 0
         for ahead in self._walking:
-            (t0, x0), (t1, x1) = self._body(ahead).path[0], self._body(ahead).path[-1]
-            if x1 <= x0:  # somebody who comes back; the reader is not left to the next before that
+            path, rear_mm = self._body(ahead).path, ahead.rider.shape.rear_mm
+            if path[-1][1] <= path[0][1]:  # somebody who comes back; the reader is not left to the next before that
                 continue
-            for place_mm, before_ms in ((spot.stand_mm, 0), (spot.last_mm, own_ms)):
-                front_mm = place_mm + _ROOM_MM + ahead.rider.length_mm
-                room_at_ms = max(room_at_ms, t0 - (-(front_mm - x0) * (t1 - t0) // (x1 - x0)) - before_ms)
+            for place_mm in (from_mm, path[-1][1] - rear_mm - moves.ROOM_MM):
+                there_ms = moves.front_passes_ms(path, place_mm + moves.ROOM_MM + rear_mm)
+                if there_ms is not None:
+                    own_ms = moves.walk_ms(rider.speed_mmps, place_mm - from_mm)
+                    room_at_ms = max(room_at_ms, there_ms - own_ms)
         return room_at_ms
 
-    def _pass(self, visit: Visit, from_mm: int, pace: Rider) -> None:
-        """Walk through and out, at the pace of the one in front."""
-        out_mm = max(self.plant.geometry.away_mm, self.plant.geometry.last_mm + visit.rider.length_mm + _ROOM_MM)
-        out_ms = self._scheduler.now_ms + self._walk_ms(pace, out_mm - from_mm)
-        self.plant.walk(self._body(visit), [(self._scheduler.now_ms, from_mm), (out_ms, out_mm)])
-        self._set_timer(visit, out_ms, self._gone)
+    def _take(self, visit: Visit, move: Move) -> None:
+        """Go that way, and be gone at its end."""
+        self.plant.walk(self._body(visit), move.path)
+        self._set_timer(visit, move.end_ms, self._gone)
 
-    def _turn_back(self, visit: Visit) -> None:
-        """Step in as far as the arm, think again, step back out. The reader stays taken until this rider has gone."""
-        geometry, rider, now_ms = self.plant.geometry, visit.rider, self._scheduler.now_ms
-        deepest_mm = min(rider.length_mm, geometry.arm_mm) - _TURN_MARGIN_MM
-        turn_mm = _TURN_MARGIN_MM + round(rider.turn_at * (deepest_mm - _TURN_MARGIN_MM))
-        there_ms = now_ms + self._walk_ms(rider, turn_mm - geometry.stand_mm)
-        visit.turn_ms = there_ms + TURN_PAUSE_MS
-        back_ms = visit.turn_ms + there_ms - now_ms
-        there_and_back = [(there_ms, turn_mm), (visit.turn_ms, turn_mm), (back_ms, geometry.stand_mm)]
-        self.plant.walk(self._body(visit), [(now_ms, geometry.stand_mm), *there_and_back])
-        self._set_timer(visit, back_ms, self._gone)
+    def _hesitate(self, visit: Visit, plan: b.Hesitate) -> None:
+        """Step in, think again, step back out. The reader stays taken until this rider has gone."""
+        own = visit.rider.rng
+        pause_ms, turn_at = round(b.drawn(own, plan.pause_s) * 1000), own.random()
+        returns = own.random() < plan.returns
+        move, turn_ms = moves.there_and_back(
+            self._scheduler.now_ms, visit.rider, self.plant.geometry, pause_ms, turn_at
+        )
+        visit.turn_ms = turn_ms
+        visit.turns_back = not returns
+        self.plant.walk(self._body(visit), move.path)
+        self._set_timer(visit, move.end_ms, self._come_again if returns else self._gone)
+
+    def _come_again(self, visit: Visit) -> None:
+        """Back before the lane after a change of mind, which changes again: go through if the gate still says so."""
+        self._walking.remove(visit)
+        visit.plan = visit.turn_ms = None
+        if self.plant.powered and self.plant.lamp == lane.LAMP_GO and self.plant.passable_at() is not None:
+            visit.asked = True
+            visit.state = State.PRESENTED
+        else:
+            visit.state = State.WAITING
+            visit.granted = False
+        self._react(visit)
 
     def _retreat(self, visit: Visit, front_mm: int) -> None:
         visit.retreating = True
-        self._back_off(visit, min(front_mm, self.plant.geometry.stand_mm), self._retreated)
+        visit.turns_back = visit.turns_back or visit.follows
+        stand_mm = moves.stand_mm(self.plant.geometry, visit.rider.shape)
+        self._back_off(visit, min(front_mm, stand_mm), self._retreated)
 
     def _retreated(self, visit: Visit) -> None:
         """Back before the lane. Who was caught tailgating goes home, all others want to try again."""
-        if self._truth.outcome(visit.rider.id) is not None:
+        if visit.outcome:
             self._gone(visit)
             return
         self._remove(visit)
@@ -296,8 +505,44 @@ class LaneTraffic:
         self._queue.appendleft(visit)
         self._advance()
 
+    # --- in by the far side ------------------------------------------------------------------------------------------
+
+    def _let_in_beyond(self, own: Move) -> None:
+        """Somebody is on the way out: who waits at the far side slips in beside them."""
+        if not self._beyond:
+            return
+        out_ms = moves.front_passes_ms(own.path, self.plant.geometry.last_mm)
+        if out_ms is not None:
+            self._scheduler.at(out_ms, self._slip_in)
+
+    def _slip_in(self) -> None:
+        if not self._beyond or not self.plant.open_now():
+            return
+        visit = self._beyond.popleft()
+        self._cancel_timer(visit)
+        visit.state = State.WALKING
+        move = moves.against(self._scheduler.now_ms, visit.rider, self.plant.geometry)
+        self._walking.append(visit)
+        self._appear(visit, lane.WITHOUT_MEDIUM, move)
+        self._set_timer(visit, move.end_ms, self._gone)
+
+    def _retreat_beyond(self, visit: Visit, front_mm: int) -> None:
+        visit.retreating = visit.turns_back = True
+        to_mm = max(front_mm, moves.against_stand_mm(self.plant.geometry, visit.rider.shape))
+        self._back_off(visit, to_mm, self._gone)
+
+    def _give_up(self, visit: Visit) -> None:
+        """Nobody let this rider in by the far side."""
+        self._beyond.remove(visit)
+        self._decide(visit, b.GAVE_UP)
+        self._report(visit)
+        stays = getattr(visit.plan, "pays_if_stopped", 0.0)
+        if self.convert is not None and visit.rider.rng.random() < stays:
+            self.convert(visit.rider)
+
     def _gone(self, visit: Visit) -> None:
         self._remove(visit)
+        self._report(visit)
         self._advance()
 
     def _free_reader(self, visit: Visit) -> None:
@@ -308,51 +553,108 @@ class LaneTraffic:
 
     # --- truth -------------------------------------------------------------------------------------------------------
 
-    def _edge(self, visit: Visit, t_ms: int, beam: int, blocked: int) -> None:
-        """A body's edge, before the device hears of it: the first tells by what right, the last decides."""
+    def _mark(self, visit: Visit, t_ms: int, mark: int) -> None:
+        """A body's mark, before the device hears of any edge of that moment: how a rider's outcome is known."""
         plant = self.plant
-        if blocked:
-            if beam == 0 and visit.session is None:
+        if mark == lane.ENTERED:
+            if visit.session is None:
                 visit.session = plant.session if plant.powered else 0
                 visit.free = plant.fire_on
-        elif beam == len(plant.geometry.beams_mm) - 1:
-            self._write(visit, self._passed_as(visit))
+            if visit.entered_ms < 0:
+                visit.entered_ms = t_ms
+        elif mark == lane.LEFT:
+            visit.left_ms = t_ms
+            self._decide(visit, self._passed_as(visit))
+            if self._truth is None:
+                return
             if plant.powered and visit.session == plant.session:
                 self._decided.append((plant.session, t_ms, visit.rider.id))
             else:
                 self._truth.unobserved(t_ms, visit.rider.id)
-        elif beam == 0 and (visit.turn_ms is not None or (visit.retreating and visit.follows)):
-            self._write(visit, kinds.TURNED_BACK)
+        elif mark == lane.RETURNED:
+            if visit.turns_back and not visit.outcome:
+                visit.left_ms = t_ms
+                self._decide(visit, b.TURNED_BACK)
+        elif mark == lane.ALL_LEFT:
+            visit.all_left_ms = t_ms
 
     def _passed_as(self, visit: Visit) -> str:
         if visit.free or (self.plant.fire_on and not visit.granted):
-            return kinds.PASSED_FREE
+            return b.PASSED_FREE
+        if visit.intrudes:
+            return _INTRUDERS[visit.rider.behaviour]
+        if visit.rider.behaviour == b.EnterThroughExit.name and not visit.pays:
+            return b.REVERSED
         if not visit.granted:  # also who set off while all might pass, and slips in behind another when that is over
-            return kinds.TAILGATED
-        return kinds.PASSED_CONSENTED if visit.rider.consent else kinds.PASSED_DECLINED
+            return b.TAILGATED
+        if visit.rider.behaviour == b.Passback.name and visit.leader:
+            return b.PASSED_BACK
+        return b.PASSED
 
-    def _write(self, visit: Visit, kind: str) -> None:
+    def _decide(self, visit: Visit, outcome: str) -> None:
         rider = visit.rider
+        if visit.outcome:
+            raise ValueError(f"rider {rider.id} has an outcome already: {visit.outcome}")
+        visit.outcome = outcome
+        if self._truth is None:
+            return
+        kind = outcome
+        if outcome == b.PASSED:
+            kind = kinds.PASSED_CONSENTED if rider.consent else kinds.PASSED_DECLINED
         # Where a medium was shown, it says product and choice.
-        asked = visit.pays and kind not in (kinds.PASSED_FREE, kinds.TAILGATED)
+        asked = visit.pays and outcome in (b.PASSED, b.PASSED_BACK, b.TURNED_BACK, b.REFUSED)
         self._truth.write(
             self._scheduler.now_ms,
             kind,
             rider=rider.id,
             lane=self.plant.name,
-            way=self.plant.way,
+            way=self._way(visit),
             consent=rider.consent if asked else None,
             product=rider.product if asked else None,
             nonce=rider.nonce if asked else None,
         )
 
+    def _way(self, visit: Visit) -> str:
+        """The way walked."""
+        own = self.plant.way
+        if visit.rider.behaviour == b.EnterThroughExit.name and not visit.pays:
+            return "exit" if own == "entry" else "entry"
+        return own
+
+    def _report(self, visit: Visit) -> None:
+        """One row for a rider who is done here."""
+        if self._crossings is None:
+            return
+        rider = visit.rider
+        self._crossings(
+            Crossing(
+                station=self._station,
+                lane=self.plant.name,
+                rider=rider.id,
+                leader=visit.leader,
+                way=self._way(visit),
+                rider_kind=rider.kind,
+                behaviour=rider.behaviour,
+                outcome=visit.outcome,
+                honest=visit.outcome not in b.EVASIONS,
+                consent=rider.consent if visit.pays else None,
+                product=rider.product if visit.pays else None,
+                arrived_ms=visit.arrived_ms,
+                reader_ms=visit.reader_ms,
+                tapped_ms=visit.tapped_ms,
+                entered_ms=visit.entered_ms,
+                left_ms=visit.left_ms,
+                all_left_ms=visit.all_left_ms,
+                taps=visit.taps,
+            )
+        )
+
     # --- small things ------------------------------------------------------------------------------------------------
 
-    def _add_body(self, visit: Visit, kind: int, path: list[Point]) -> lane.Body:
-        def watch(t_ms: int, beam: int, blocked: int) -> None:
-            self._edge(visit, t_ms, beam, blocked)
-
-        return self.plant.add(visit.rider.length_mm, kind, path, watch)
+    def _appear(self, visit: Visit, kind: int, move: Move) -> None:
+        visit.body = self.plant.add(
+            move.shape, kind, move.path, partial(self._mark, visit), reverse=move.reverse, lifts=move.lifts
+        )
 
     def _body(self, visit: Visit) -> lane.Body:
         if visit.body is None:
@@ -362,7 +664,7 @@ class LaneTraffic:
     def _back_off(self, visit: Visit, to_mm: int, then: Step) -> None:
         now_ms = self._scheduler.now_ms
         front_mm = self._body(visit).front_at(now_ms)
-        there_ms = now_ms + max(1, self._walk_ms(visit.rider, abs(front_mm - to_mm)))
+        there_ms = now_ms + max(1, moves.walk_ms(visit.rider.speed_mmps, abs(front_mm - to_mm)))
         self.plant.walk(self._body(visit), [(now_ms, front_mm), (there_ms, to_mm)])
         self._cancel_reaction(visit)
         self._set_timer(visit, there_ms, then)
@@ -377,19 +679,21 @@ class LaneTraffic:
     def _set_timer(self, visit: Visit, at_ms: int, then: Step) -> None:
         if visit.timer is not None:
             visit.timer.cancel()
+        visit.timer = self._scheduler.at(at_ms, partial(self._due, visit, then))
 
-        def due() -> None:
+    @staticmethod
+    def _due(visit: Visit, then: Step) -> None:
+        visit.timer = None
+        then(visit)
+
+    @staticmethod
+    def _cancel_timer(visit: Visit) -> None:
+        if visit.timer is not None:
+            visit.timer.cancel()
             visit.timer = None
-            then(visit)
 
-        visit.timer = self._scheduler.at(at_ms, due)
-
-    def _cancel_reaction(self, visit: Visit) -> None:
+    @staticmethod
+    def _cancel_reaction(visit: Visit) -> None:
         if visit.reaction is not None:
             visit.reaction.cancel()
             visit.reaction = None
-
-    @staticmethod
-    def _walk_ms(rider: Rider, distance_mm: int) -> int:
-        """How long the rider takes, rounded up to whole ms; 0 for no distance."""
-        return max(0, -(-distance_mm * 1000 // rider.speed_mmps))

@@ -177,9 +177,9 @@ def test_the_embedded_gateway_survives_kills(embedded: EmbeddedGateway, tmp_path
 
 def test_neither_process_outlives_the_one_that_started_them(tmp_path: Path) -> None:
     script = (
-        "import sys, time; from pathlib import Path; from gateway.embedded import EmbeddedGateway as E\n"
+        "import sys, threading; from pathlib import Path; from gateway.embedded import EmbeddedGateway as E\n"
         "e = E(Path(sys.argv[1])); e.provision('demo', []); e.start_broker(); e.start_gateway()\n"
-        "print('pids', e.gateway_pid, e.broker_pid, flush=True); sys.stdin.read(); time.sleep(60)"
+        "print('pids', e.gateway_pid, e.broker_pid, flush=True); threading.Event().wait()"
     )
     with RealProcess([sys.executable, "-c", script, tmp_path / "data"], name="owner") as owner:
         pids = [int(pid) for pid in owner.wait_for_line(r"^pids", timeout_s=50).string.split()[1:]]

@@ -18,14 +18,23 @@ from simulator.plant import lane
 from simulator.plant.arm import PADDLE, TRIPOD, ArmKind
 from simulator.plant.lane import LanePlant
 from simulator.truth import TruthLog, handle_of
-from simulator.world import riders, traffic
+from simulator.world import behaviours as b
+from simulator.world import traffic
 from simulator.world.demand import Demand, HourlyProfile, evening_peak, lane_ways
-from simulator.world.riders import Mix
+from simulator.world.riders import PLAIN, Population
 from simulator.world.station import Station
 
 EPOCH_MS = 1_754_400_000_000
 DAY = EPOCH_MS // kinds.DAY_MS
 MINUTE_MS = 60_000
+LEAVE = b.Hesitate.name
+BEHAVIOURS = (b.PAY, LEAVE, b.RefusedRetreat.name, b.TailgateCovert.name)
+
+
+def plain(turn_back: float, refused: float, tailgate: float) -> Population:
+    """Grown-ups without luggage, so that an ideal device can tell all of them apart."""
+    tailgaters = b.TailgateCovert(tailgate, gap_m=(0.25, 0.40))
+    return Population({PLAIN: 1.0}, (b.Hesitate(turn_back, returns=0.0), b.RefusedRetreat(refused), tailgaters))
 
 
 def epoch_of(t_ms: int) -> int:
@@ -57,7 +66,7 @@ class IdealDevice:
 
     def boot(self) -> None:
         self.bodies: list[Seen] = []
-        self.broken = [False] * len(self.plant.geometry.beams_mm)
+        self.broken = [False] * len(self.plant.geometry.beams)
         self.grant: bytes | None = None
         self.stopping = False
         self.fire = False
@@ -76,7 +85,7 @@ class IdealDevice:
         if self.timer is not None:
             self.timer.cancel()
 
-    def post(self, t_ms: int, kind: int, a: int | bytes, b: int) -> None:
+    def post(self, t_ms: int, kind: int, a: int | bytes, value: int) -> None:
         assert t_ms == self.scheduler.now_ms
         if kind == lane.MEDIUM:
             assert isinstance(a, bytes)
@@ -86,9 +95,9 @@ class IdealDevice:
             for body in self.bodies:
                 body.free = body.free or (self.fire and body.grant is None)
         else:
-            assert isinstance(a, int) and self.broken[a] != bool(b), "edges alternate"
-            self.broken[a] = bool(b)
-            self.beam(t_ms, a, b)
+            assert isinstance(a, int) and self.broken[a] != bool(value), "edges alternate"
+            self.broken[a] = bool(value)
+            self.beam(t_ms, a, value)
         self.show()
 
     def medium(self, medium: bytes) -> None:
@@ -160,7 +169,7 @@ class World:
         seed: int = 7,
         demand: Demand | None = None,
         *,
-        mix: Mix | None = None,
+        population: Population | None = None,
         arm: ArmKind = PADDLE,
         path: Path | None = None,
         late_ms: Callable[[], int] = lambda: 0,
@@ -169,7 +178,7 @@ class World:
         self.truth = TruthLog(path, epoch_of)
         plants = [LanePlant(self.scheduler, name=f"gate-{n}", way=way, arm=arm) for n, way in enumerate(ways, start=1)]
         self.devices = {plant.name: IdealDevice(self.scheduler, plant, late_ms) for plant in plants}
-        self.station = Station(self.scheduler, plants, demand, seed, self.truth, mix=mix)
+        self.station = Station(self.scheduler, plants, demand, seed, self.truth, population=population)
         for device in self.devices.values():
             device.start()
 
@@ -186,7 +195,7 @@ class World:
         self.scheduler.run_until(minutes * MINUTE_MS)
         self.drain()
 
-    def one(self, behaviour: str = riders.PAY) -> str:
+    def one(self, behaviour: str = b.PAY) -> str:
         return self.station.send("gate-1", behaviour).id
 
     def check(self) -> None:
@@ -219,16 +228,16 @@ def test_the_truth_is_on_file_before_the_device_sees_the_deciding_edge(tmp_path:
     device = world.devices["gate-1"]
     decided: list[int] = []
 
-    def watch(t_ms: int, kind: int, a: int | bytes, b: int) -> None:
+    def watch(t_ms: int, kind: int, a: int | bytes, value: int) -> None:
         refused = kind == lane.MEDIUM and isinstance(a, bytes) and a[:4] != b"GLT1"
-        if refused or (kind == lane.BEAM and a == 3 and b == 0):
+        if refused or (kind == lane.BEAM and a == 3 and value == 0):
             decided.append(t_ms)
             lines = path.read_text().splitlines()
             assert len(lines) == len(decided) and f'"at":{epoch_of(t_ms)}' in lines[-1]
-        device.post(t_ms, kind, a, b)
+        device.post(t_ms, kind, a, value)
 
     device.plant.post = watch
-    for behaviour in (riders.PAY, riders.TAILGATE, riders.REFUSED, riders.PAY):
+    for behaviour in (b.PAY, b.TailgateCovert.name, b.RefusedRetreat.name, b.PAY):
         world.one(behaviour)
     world.drain()
     world.truth.close()
@@ -259,7 +268,7 @@ def test_the_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:
 def test_a_lane_more_changes_neither_riders_nor_arrivals() -> None:
     def arrivals(lanes: int) -> dict[str, tuple[bool | None, str | None]]:
         demand = Demand(evening_peak().profile, scale=0.1)
-        world = World(["entry"] * lanes, demand=demand, mix=Mix(turn_back=0, refused=0, tailgate=0))
+        world = World(["entry"] * lanes, demand=demand, population=plain(0, 0, 0))
         world.run(5)
         found = [world.truth.outcome(f"entry-{n}") for n in range(world.station.riders_sent)]
         return {one.rider: (one.consent, one.handle) for one in found if one is not None}
@@ -273,7 +282,7 @@ def test_riders_by_hand_are_their_lanes_own() -> None:
         world = World(["entry"] * (1 + others))
         names = []
         for n in range(60):
-            names.append(world.one(riders.BEHAVIOURS[n % 4]))
+            names.append(world.one(BEHAVIOURS[n % 4]))
             for other in range(others):
                 world.station.send(f"gate-{other + 2}")
         world.drain()
@@ -307,7 +316,7 @@ class Delays:
 def test_power_cuts_at_any_moment_leave_no_rider_without_truth(seed: int, arm: ArmKind) -> None:
     """Cuts lose up to a second of what was posted; nobody whom the device may have missed counts as seen."""
     demand = Demand(evening_peak().profile, scale=0.3)
-    world = World(["entry", "exit", "exit"], seed, demand, arm=arm, mix=Mix(tailgate=0.1, turn_back=0.1, refused=0))
+    world = World(["entry", "exit", "exit"], seed, demand, arm=arm, population=plain(0.1, 0, 0.1))
     own = rng(seed, "cuts")
     for _ in range(60):
         world.scheduler.run_until(world.scheduler.now_ms + own.randint(500, 15_000))
@@ -376,18 +385,18 @@ def test_whoever_had_the_grant_when_the_device_died_asks_again() -> None:
 
 def test_a_tailgater_follows_with_a_gap_and_without_a_medium() -> None:
     world = World(["entry"])
-    leader, follower = world.one(), world.one(riders.TAILGATE)
+    leader, follower = world.one(), world.one(b.TailgateCovert.name)
     clear: list[int] = []
     device = world.devices["gate-1"]
 
-    def watch(t_ms: int, kind: int, a: int | bytes, b: int) -> None:
+    def watch(t_ms: int, kind: int, a: int | bytes, value: int) -> None:
         if kind == lane.BEAM and a == 0:
             clear.append(t_ms)
             if len(clear) == 3:
                 second, first = sorted(device.plant.bodies(), key=lambda body: body.front_at(t_ms))
-                assert first.front_at(t_ms) - first.length_mm - second.front_at(t_ms) >= 250
+                assert first.front_at(t_ms) - first.shape.rear_mm - second.front_at(t_ms) >= 250
                 assert any(device.broken), "the leader is still between the beams"
-        device.post(t_ms, kind, a, b)
+        device.post(t_ms, kind, a, value)
 
     device.plant.post = watch
     world.drain()
@@ -401,8 +410,8 @@ def test_a_tailgater_follows_with_a_gap_and_without_a_medium() -> None:
 
 def test_an_evader_whom_nobody_precedes_pays_in_the_end() -> None:
     world = World(["entry"])
-    name = world.one(riders.TAILGATE)
-    world.scheduler.run_until(traffic.PATIENCE_MS - 1)
+    name = world.one(b.TailgateCovert.name)
+    world.scheduler.run_until(7_999)
     assert world.truth.outcome(name) is None
     world.drain()
     outcome = world.truth.outcome(name)
@@ -411,7 +420,7 @@ def test_an_evader_whom_nobody_precedes_pays_in_the_end() -> None:
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "kind"), [(riders.TURN_BACK, kinds.TURNED_BACK), (riders.REFUSED, kinds.REFUSED)]
+    ("behaviour", "kind"), [(LEAVE, kinds.TURNED_BACK), (b.RefusedRetreat.name, kinds.REFUSED)]
 )
 def test_who_does_not_pass(behaviour: str, kind: str) -> None:
     world = World(["exit"])
@@ -453,7 +462,7 @@ def test_nobody_walks_through_anybody() -> None:
             if front_mm >= 0 and ahead_mm is not None:
                 assert ahead_mm - front_mm >= 100, t_ms
                 close += 1
-            ahead_mm = front_mm - body.length_mm
+            ahead_mm = front_mm - body.shape.rear_mm
     assert close > 100
     world.drain()
     world.check()

@@ -1,0 +1,221 @@
+"""One run of a study: stations of emulated lanes on virtual time, and what came of it.
+
+Each station is a world of its own (scheduler, riders, lanes, gates with the real firmware), so a run of many stations is
+spread over processes by station; the result does not depend on how many there are. The firmware runs in this process,
+or, lane by lane, in real MicroPython processes in lockstep: the same bytes either way.
+
+Rules: nothing reads a wall clock but `pace`. Rows go to sinks as they come; a run keeps none of them.
+Does not belong here: reading scenario files (simulator/scenario), scores (scorecard.py), files (parquet.py).
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from simulator.clock import Scheduler
+from simulator.devices import bundle
+from simulator.devices.in_process import InProcessDevice
+from simulator.devices.process import PlantServer, ProcessDevice
+from simulator.plant.lane import BEAM, LanePlant
+from simulator.study.rows import Crossing, Edge, Verdict
+from simulator.study.spec import LaneSpec, Spec, StationSpec
+from simulator.study.witness import witnessed
+from simulator.world.station import Station
+
+STEP_MS = 60_000
+DRAIN_MS = 1_800_000  # riders who are still here when the run ends get so long to go
+_RECORDS_KEPT = 256
+
+
+def nothing(_: Any) -> None:
+    """A sink for rows that nobody wants."""
+
+
+@dataclass(frozen=True)
+class Sinks:
+    """Where a station's rows go. An `edges` of None costs nothing."""
+
+    crossings: Callable[[Crossing], None] = nothing
+    verdicts: Callable[[Verdict], None] = nothing
+    edges: Callable[[Edge], None] | None = None
+
+
+@dataclass
+class Lane:
+    """A plant, its gate, and the running digest of what the gate said."""
+
+    spec: LaneSpec
+    plant: LanePlant
+    device: InProcessDevice | ProcessDevice
+    outputs: int = 0
+    digest: Any = field(default_factory=hashlib.sha256)
+
+
+class StationRun:
+    """One station, from its first rider until all have gone.
+
+    `micropython` is where MicroPython processes find their hardware and their bundle, or None for gates in this
+    process. `transcript` keeps a digest of every gate's outputs and records (`digest()`).
+    """
+
+    def __init__(
+        self,
+        spec: Spec,
+        station: StationSpec,
+        sinks: Sinks,
+        *,
+        micropython: "MicroPython | None" = None,
+        transcript: bool = False,
+    ) -> None:
+        self.spec = spec
+        self.station_spec = station
+        self.scheduler = Scheduler()
+        self._sinks = sinks
+        self._micropython = micropython
+        self._transcript = transcript
+        self.lanes = [self._lane(lane) for lane in station.lanes]
+        self.station = Station(
+            self.scheduler,
+            [lane.plant for lane in self.lanes],
+            station.demand,
+            spec.seed,
+            None,
+            population=spec.population,
+            crossings=sinks.crossings,
+            name=station.name,
+            own_demand=station.own_demand,
+        )
+
+    def epoch_of(self, t_ms: int) -> int:
+        """Epoch ms of a virtual time."""
+        return self.spec.epoch_start_ms + t_ms
+
+    def _lane(self, spec: LaneSpec) -> Lane:
+        station = self.station_spec.name
+        plant = spec.plant(self.scheduler, self.spec.seed, station)
+        name = f"{station}/{spec.name}" if station else spec.name
+        lane: Lane
+
+        def outputs(t_ms: int, arm: int, lamp: int, sound: int, state: str) -> None:
+            if self._transcript:
+                lane.outputs += 1
+                lane.digest.update(b"%d %d %d %d %s\n" % (t_ms, arm, lamp, sound, state.encode()))
+            plant.apply(t_ms, arm, lamp, sound)
+
+        settings = spec.settings(self.spec.report)
+        if self._micropython is not None:
+            device: InProcessDevice | ProcessDevice = self._micropython.device(
+                self.scheduler, settings, outputs, self.epoch_of, name
+            )
+        else:
+            device = InProcessDevice(
+                self.scheduler,
+                settings,
+                outputs,
+                self.epoch_of,
+                seed=self.spec.seed,
+                make_gate=witnessed(self._now, station, spec.name, spec.way, self._sinks.verdicts),
+            )
+        plant.post = self._post(device, station, spec.name)
+        lane = Lane(spec, plant, device)
+        return lane
+
+    def _now(self) -> int:
+        return self.scheduler.now_ms
+
+    def _post(
+        self, device: InProcessDevice | ProcessDevice, station: str, lane: str
+    ) -> Callable[[int, int, int | bytes, int], None]:
+        sink = self._sinks.edges
+        if sink is None:
+            return device.post
+
+        def post(t_ms: int, kind: int, a: int | bytes, value: int) -> None:
+            if kind == BEAM:
+                assert isinstance(a, int)
+                sink(Edge(station, lane, t_ms, a, value))
+            device.post(t_ms, kind, a, value)
+
+        return post
+
+    def steps(self) -> Iterator[int]:
+        """Run, a virtual minute at a time; yields the time in ms that has been reached. Ends when all have gone."""
+        for lane in self.lanes:
+            lane.plant.power(True)
+            lane.device.start()
+        for at_ms, for_ms in self.spec.fires:
+            self.scheduler.at(at_ms, lambda: self.station.fire(True))
+            self.scheduler.at(at_ms + for_ms, lambda: self.station.fire(False))
+        end_ms = self.spec.duration_ms
+        while self.scheduler.now_ms < end_ms:
+            self._run_until(min(end_ms, self.scheduler.now_ms + STEP_MS))
+            yield self.scheduler.now_ms
+        self.station.stop_arrivals()
+        while not self.station.idle() and self.scheduler.now_ms < end_ms + DRAIN_MS:
+            self._run_until(self.scheduler.now_ms + STEP_MS)
+            yield self.scheduler.now_ms
+
+    def run(self) -> None:
+        """Run to the end."""
+        for _ in self.steps():
+            pass
+        self.close()
+
+    def _run_until(self, t_ms: int) -> None:
+        self.scheduler.run_until(t_ms)
+        for lane in self.lanes:
+            self._drain(lane, _RECORDS_KEPT)
+
+    def _drain(self, lane: Lane, keep: int) -> None:
+        """Take the records out of a gate, as a gateway would that confirms them."""
+        if not isinstance(lane.device, InProcessDevice) or lane.device.gate is None:
+            return
+        outbox, boot = lane.device.gate.outbox, lane.device.gate.boot
+        if len(outbox) <= keep:
+            return
+        while (found := outbox.batch(boot, outbox.watermark(boot), 64, 1 << 20)) is not None:
+            _, records, after = found
+            if self._transcript:
+                for record in records:
+                    lane.digest.update(record + b"\n")
+            outbox.confirm(boot, after)
+
+    def close(self) -> None:
+        """End the gates; harmless when done twice."""
+        for lane in self.lanes:
+            if lane.device is not None:
+                lane.device.stop()
+
+
+class MicroPython:
+    """Where MicroPython processes in lockstep find their hardware, their firmware and their flash."""
+
+    def __init__(self, folder: Path) -> None:
+        self._server = PlantServer()
+        self._bundle = bundle.build("emulated", folder / "bundle")
+        self._folder = folder
+
+    def device(
+        self,
+        scheduler: Scheduler,
+        settings: dict[str, Any],
+        outputs: Callable[[int, int, int, int, str], None],
+        epoch_of: Callable[[int], int],
+        name: str,
+    ) -> ProcessDevice:
+        """One process; it starts with `start()`."""
+        return ProcessDevice(
+            scheduler,
+            settings,
+            outputs,
+            epoch_of,
+            server=self._server,
+            bundle=self._bundle,
+            folder=self._folder / "devices" / name,
+        )
+
+    def close(self) -> None:
+        """No more devices connect."""
+        self._server.close()
