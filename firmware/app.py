@@ -187,14 +187,23 @@ class Gate:
             self.turnstile.handle(turnstile.GRANTED, now)
         else:
             self.turnstile.handle(turnstile.REFUSED, now)
+            self.decided(now, "refused", None)
             self.reporter.refused(epoch_ms)
+
+    def decided(self, ticks, what, body):
+        """Called once for each decision; a study's gate overrides it, a board's does nothing with it."""
 
     def _body(self, event, body, ticks):
         if event == passage.ENTERED:
             self._entered(body, ticks)
         elif event == passage.COMPLETED:
             self._completed(body, ticks)
-        elif body.grant is not None:
+        else:
+            self.decided(ticks, "turned_back", body)
+            self._turned_back(body, ticks)
+
+    def _turned_back(self, body, ticks):
+        if body.grant is not None:
             if body.grant is not _FREE_GRANT and self.turnstile.state == turnstile.PASSING:
                 self._grant = body.grant  # may try again until the release times out
             self.turnstile.handle(turnstile.TURNED_BACK, ticks)
@@ -221,11 +230,14 @@ class Gate:
                 what = "tailgate"
             else:
                 what = "forced"
+            self.decided(ticks, what, body)
             self.reporter.irregular(epoch_ms, way, what, body.confidence(), body.trace)
             return
         if body.grant is _FREE_GRANT:
+            self.decided(ticks, "passed_free", body)
             self.reporter.passed_free(epoch_ms, way)
         else:
+            self.decided(ticks, "passed", body)
             self.reporter.passed(epoch_ms, valid, way, body.grant, body.transit_ms(ticks))
         self.turnstile.handle(turnstile.PASSED, ticks)
 

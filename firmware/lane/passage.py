@@ -35,6 +35,7 @@ class Body:
         self.holes = 0  # beams that cleared amid the body: evidence that it is not one solid rider
         self.trace = []
         self.grant = None
+        self.kind = "person"
 
     def confidence(self):
         """Percent: full for a clean run of edges, less for each contradiction, never below 10."""

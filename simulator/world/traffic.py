@@ -541,6 +541,8 @@ class LaneTraffic:
             self.convert(visit.rider)
 
     def _gone(self, visit: Visit) -> None:
+        if not visit.outcome:  # gone before coming as far as the beams
+            self._decide(visit, b.GAVE_UP)
         self._remove(visit)
         self._report(visit)
         self._advance()
