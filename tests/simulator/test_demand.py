@@ -6,7 +6,7 @@ from itertools import pairwise, takewhile
 
 import pytest
 
-from simulator.world import demand
+from simulator.world import counts, demand
 from simulator.world.demand import ENTRY, EXIT, HOUR_MS, Demand, HourlyProfile, evening_peak, lane_ways, load_profile
 
 MINUTE_MS = 60_000
@@ -46,7 +46,7 @@ def test_an_unknown_station_or_date_is_said() -> None:
 
 def test_no_other_station_has_a_busier_hour_18() -> None:
     busiest = max(
-        (row for row in demand._rows() if row["hour"] == "18" and row["entries"] and row["exits"]),
+        (row for row in counts._rows() if row["hour"] == "18" and row["entries"] and row["exits"]),
         key=lambda row: int(row["entries"]) + int(row["exits"]),
     )
     assert (busiest["station"], busiest["date"]) == (demand.PEAK_STATION, demand.PEAK_DATE)
