@@ -11,7 +11,7 @@ from firmware.boards import board as b
 from firmware.config import VERSION
 from firmware.fare import passes
 from firmware.fare.handles import service_day
-from firmware.lane import passage, turnstile
+from firmware.lane import detector, turnstile
 from firmware.report import records
 from firmware.report.delivery import Delivery
 from firmware.report.outbox import Outbox
@@ -57,7 +57,7 @@ class Gate:
         self.reporter = Reporter(settings, board.storage, self.outbox, board.random_bytes)
         self.delivery = Delivery(self.outbox, self.boot, settings.resend_ms)
         self.turnstile = turnstile.Turnstile(settings.release_ms, settings.refuse_ms)
-        self.detector = passage.PassageDetector(settings.beams)
+        self.detector = detector.make(settings)
         self._grant = None  # presented, not yet carried by a body
         self._applied = None
         self.worst_tick_ms = 0
@@ -83,8 +83,7 @@ class Gate:
         started = self._board.ticks_ms()
         for ticks, kind, a, value in events:
             if kind == b.BEAM:
-                for event, body in self.detector.edge(ticks, a, value):
-                    self._body(event, body, ticks)
+                self._detected(self.detector.edge(ticks, a, value), ticks)
                 if value == 0 and self.detector.clear():
                     self._cleared(ticks)
             elif kind == b.MEDIUM:
@@ -93,6 +92,12 @@ class Gate:
                 self._fire(a, ticks)
             elif kind == b.STOP:
                 self.stopping = True
+            self._show()
+        found = self.detector.tick(now)
+        if found:
+            self._detected(found, now)
+            if self.detector.clear():
+                self._cleared(now)
             self._show()
         if self.turnstile.tick(now):
             self._grant = None
@@ -148,6 +153,7 @@ class Gate:
         soonest_ms = _MAX_SLEEP_MS
         for deadline in (
             self.turnstile.next_deadline(),
+            self.detector.next_deadline(),
             self.delivery.next_deadline(),
             None if self.link is None else self.link.next_deadline(now),
             None if self.link is None else self._health_deadline(now),
@@ -193,10 +199,14 @@ class Gate:
     def decided(self, ticks, what, body):
         """Called once for each decision; a study's gate overrides it, a board's does nothing with it."""
 
+    def _detected(self, found, ticks):
+        for event, body in found:
+            self._body(event, body, ticks)
+
     def _body(self, event, body, ticks):
-        if event == passage.ENTERED:
+        if event == detector.ENTERED:
             self._entered(body, ticks)
-        elif event == passage.COMPLETED:
+        elif event == detector.COMPLETED:
             self._completed(body, ticks)
         else:
             self.decided(ticks, "turned_back", body)
@@ -213,19 +223,23 @@ class Gate:
         if state == turnstile.FREE:
             body.grant = _FREE_GRANT
             self.turnstile.handle(turnstile.ENTERED, ticks)
-        elif state == turnstile.RELEASED and body.origin == passage.FRONT:
+        elif state == turnstile.RELEASED and body.origin == detector.FRONT:
             body.grant = self._grant
             self._grant = None
             self.turnstile.handle(turnstile.ENTERED, ticks)
-        else:
+        elif body.kind != detector.CHILD:
             self.turnstile.handle(turnstile.INTRUDED, ticks)
 
     def _completed(self, body, ticks):
         epoch_ms, valid = self._board.epoch_ms()
         way = self._way(body)
         if body.grant is None:
-            if body.origin == passage.BACK:
+            if body.kind == detector.CHILD:
+                return
+            if body.origin == detector.BACK:
                 what = "reverse"
+            elif body.kind in (detector.JUMPER, detector.CRAWLER):
+                what = body.kind
             elif body.behind:
                 what = "tailgate"
             else:
@@ -242,7 +256,7 @@ class Gate:
         self.turnstile.handle(turnstile.PASSED, ticks)
 
     def _way(self, body):
-        if body.origin == passage.FRONT:
+        if body.origin == detector.FRONT:
             return self._settings.way
         return "exit" if self._settings.way == "entry" else "entry"
 

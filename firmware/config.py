@@ -81,6 +81,23 @@ def _key(values):
     return key
 
 
+def _layout(lane):
+    """Where each beam of a profile is: [x_mm, z_mm]."""
+    layout = lane.get("layout")
+    wanted = "8 to 24 places [x_mm, z_mm] at 2 or 3 heights, at least 2 of them at the highest"
+    if not isinstance(layout, list) or not 8 <= len(layout) <= 24:
+        raise _wrong("lane.layout", layout, wanted)
+    heights = []
+    for place in layout:
+        whole = isinstance(place, list) and len(place) == 2 and type(place[0]) is int and type(place[1]) is int
+        if not whole or place[0] < 0 or place[1] < 0:
+            raise _wrong("lane.layout", place, wanted)
+        heights.append(place[1])
+    if not 2 <= len(set(heights)) <= 3 or heights.count(max(heights)) < 2:
+        raise _wrong("lane.layout", layout, wanted)
+    return layout
+
+
 class Settings:
     """``values``: the dictionary that provisioning wrote, plus the lane's own settings (docs/settings.md). Raises
     SettingsError."""
@@ -110,7 +127,10 @@ class Settings:
             self.password = _text(broker, "broker.password", True)
         lane = _section(values, "lane")
         self.way = _choice(lane, "lane.way", "entry", ("entry", "exit"))
-        self.beams = _whole(lane, "lane.beams", 4, 2, 16)
+        self.detector = _choice(lane, "lane.detector", "ordered", ("ordered", "single", "profile"))
+        single = self.detector == "single"
+        self.beams = _whole(lane, "lane.beams", 1 if single else 4, 1 if single else 2, 1 if single else 24)
+        self.layout = _layout(lane) if self.detector == "profile" else None
         self.release_ms = _whole(lane, "lane.release_ms", 5000, 100, 3600000)
         self.refuse_ms = _whole(lane, "lane.refuse_ms", 1500, 100, 3600000)
         report = _section(values, "report")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 # (name, least, most, step) of each whole number at an emulated site; a physical site's that differ follow.
 NUMBERS = (
     ("broker.port", 1, 65535, 1),
-    ("lane.beams", 2, 16, 1),
+    ("lane.beams", 2, 24, 1),
     ("lane.release_ms", 100, 3600000, 1),
     ("lane.refuse_ms", 100, 3600000, 1),
     ("report.interval_ms", 1000, DAY_MS, 1),
@@ -165,6 +165,34 @@ class Whole(Case):
                 load(MemoryStorage({"settings.json": bad}))
         with self.assertRaises(SettingsError):
             load(MemoryStorage())
+
+
+class Detectors(Case):
+    LAYOUT: "list[list[int]]" = [[x, z] for x in (0, 150, 300, 450) for z in (200, 1200)]
+
+    def lane(self, **lane: "Any") -> Settings:
+        given = values()
+        given["lane"] = lane
+        return Settings(given)
+
+    def test_each_has_its_beams(self) -> None:
+        self.assertEqual((self.lane().detector, self.lane().beams, self.lane().layout), ("ordered", 4, None))
+        self.assertEqual(self.lane(detector="single").beams, 1)
+        self.assertEqual(self.lane(detector="profile", layout=self.LAYOUT).layout, self.LAYOUT)
+        with self.assertRaises(SettingsError):
+            self.lane(detector="single", beams=2)
+        with self.assertRaises(SettingsError):
+            self.lane(detector="magic")
+
+    def test_layouts_that_are_none(self) -> None:
+        one_height = [[x * 150, 200] for x in range(8)]
+        four = [[x, z] for x in (0, 150) for z in (200, 500, 800, 1200)]
+        one_top = [[0, 1200]] + [[x * 100, 200] for x in range(8)]
+        wrong: "list[Any]" = [None, "x", [], self.LAYOUT[:7], self.LAYOUT * 4, one_height, four, one_top]
+        wrong += [self.LAYOUT[:-1] + [bad] for bad in ([450], [450, -1], [450, 1.5], "x", None, [450, True])]
+        for layout in wrong:
+            with self.assertRaises(SettingsError):
+                self.lane(detector="profile", layout=layout)
 
 
 if __name__ == "__main__":

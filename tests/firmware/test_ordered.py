@@ -1,8 +1,9 @@
-"""Passage detection: scripted bodies, contradictions, and storms of edges that no body made."""
+"""The ordered detector: scripted bodies, contradictions, and storms of edges that no body made."""
 
 import unittest
 
-from firmware.lane.passage import BACK, COMPLETED, ENTERED, FRONT, TRACE_MAX, TURNED_BACK, Body, PassageDetector
+from firmware.lane.detector import BACK, COMPLETED, ENTERED, FRONT, TRACE_MAX, TURNED_BACK, Body
+from firmware.lane.ordered import OrderedDetector
 from tests.firmware.fakes import Lcg
 
 BREAK = 1
@@ -13,7 +14,7 @@ class Lane:
     """A detector fed from a script of (beam, broken), 100 ms apart; ``seen`` has what it found."""
 
     def __init__(self, beams: int = 4) -> None:
-        self.detector = PassageDetector(beams)
+        self.detector = OrderedDetector(beams)
         self.seen: "list[tuple[str, Body]]" = []
         self.now = 0
 
@@ -88,7 +89,7 @@ class OneBody(unittest.TestCase):
     def test_two_beams_are_enough_and_one_is_not(self) -> None:
         lane = Lane(2)
         self.assertEqual(lane.feed(*walk(range(2))), [ENTERED, COMPLETED])
-        self.assertRaises(ValueError, PassageDetector, 1)
+        self.assertRaises(ValueError, OrderedDetector, 1)
 
 
 class TwoBodies(unittest.TestCase):

@@ -1,51 +1,17 @@
-"""Passage detection: beam edges in, passages out.
+"""The ordered detector: beams in a row, beam edges in, passages out.
 
 Beam 0 is the first that a rider meets who walks the lane's own way; the last is ``beams - 1``. A body is a run of
-broken
-beams ``lo..hi`` that grows and shrinks at its ends. It completes when it leaves by the side it did not come from, it
-turned back when it leaves by the side it came from. A second body is told from the first by a beam that cleared between
-them. Bodies that overlap in all beams can't be told apart: this is what beams are, and the simulator measures it.
+broken beams ``lo..hi`` that grows and shrinks at its ends. It completes when it leaves by the side it did not come from,
+it turned back when it leaves by the side it came from. A second body is told from the first by a beam that cleared
+between them. Bodies that overlap in all beams can't be told apart: this is what beams are, and the simulator measures it.
 
 Pure logic: no clock but the ticks of the edges; at most one body a beam, at most TRACE_MAX edges kept.
 """
 
-from chumicro_timing import ticks_diff
-
-from firmware.boards.board import const
-
-ENTERED = "entered"
-COMPLETED = "completed"
-TURNED_BACK = "turned_back"
-
-FRONT = const(0)  # came from the side of beam 0
-BACK = const(1)
-
-TRACE_MAX = const(32)
+from firmware.lane.detector import BACK, COMPLETED, ENTERED, FRONT, TURNED_BACK, Body
 
 
-class Body:
-    """One occlusion being followed. ``grant`` is for the owner of the detector: what this body's rider presented."""
-
-    def __init__(self, origin, index, ticks, behind):
-        self.origin = origin
-        self.lo = index
-        self.hi = index
-        self.since = ticks
-        self.behind = behind  # another body from the same side was still between the beams when this one came
-        self.holes = 0  # beams that cleared amid the body: evidence that it is not one solid rider
-        self.trace = []
-        self.grant = None
-        self.kind = "person"
-
-    def confidence(self):
-        """Percent: full for a clean run of edges, less for each contradiction, never below 10."""
-        return max(10, 95 - 15 * self.holes)
-
-    def transit_ms(self, ticks):
-        return ticks_diff(ticks, self.since)
-
-
-class PassageDetector:
+class OrderedDetector:
     def __init__(self, beams):
         if beams < 2:
             raise ValueError("a lane needs at least 2 beams to tell a direction, not %d" % beams)
@@ -56,6 +22,13 @@ class PassageDetector:
     def clear(self):
         """True when no body is between the beams."""
         return not self.bodies
+
+    def tick(self, ticks):
+        """Nothing here waits for time."""
+        return ()
+
+    def next_deadline(self):
+        return None
 
     def edge(self, ticks, index, blocked):
         """Feed one edge; returns a list of ``(event, body)``. A repeated edge changes nothing."""
@@ -76,13 +49,13 @@ class PassageDetector:
             if 0 < index < self._beams - 1:
                 body.holes += 1
             self.bodies.append(body)
-            self._trace(body, ticks, index, 1)
+            body.note(ticks, index, 1)
             return [(ENTERED, body)]
         if index < body.lo:
             body.lo = index
         elif index > body.hi:
             body.hi = index
-        self._trace(body, ticks, index, 1)
+        body.note(ticks, index, 1)
         return []
 
     def _extends(self, index):
@@ -113,7 +86,7 @@ class PassageDetector:
                 break
         if body is None:
             return []
-        self._trace(body, ticks, index, 0)
+        body.note(ticks, index, 0)
         if body.lo == body.hi:
             self.bodies.remove(body)
             left_by = FRONT if index < self._beams - 1 - index else BACK
@@ -135,7 +108,3 @@ class PassageDetector:
         while index != limit and not self._broken[index]:
             index += step
         return index
-
-    def _trace(self, body, ticks, index, blocked):
-        if len(body.trace) < TRACE_MAX:
-            body.trace.append((ticks_diff(ticks, body.since), index, blocked))
