@@ -38,9 +38,27 @@ def _join_device(app: typer.Typer) -> None:
     app.add_typer(app_device, name="device")
 
 
+def _join_simulate(app: typer.Typer) -> None:
+    from simulator.scenario.commands import simulate
+
+    app.command("simulate")(simulate)
+
+
+def _join_scenario(app: typer.Typer) -> None:
+    from simulator.scenario.commands import app as app_scenario
+
+    app.add_typer(app_scenario, name="scenario")
+
+
 Join = Callable[[typer.Typer], None]
 
-GROUPS: dict[str, Join] = {"demo": _join_demo, "gateway": _join_gateway, "device": _join_device}
+GROUPS: dict[str, Join] = {
+    "demo": _join_demo,
+    "simulate": _join_simulate,
+    "scenario": _join_scenario,
+    "gateway": _join_gateway,
+    "device": _join_device,
+}
 """Every command group, in the order in which the help lists them."""
 
 

@@ -75,7 +75,9 @@ def _reckon_lane(
     invented += tally[other]
     lost += tally[other]
     # What a gate makes of somebody who jumps is the detector's business, not the wire's: as a tailgate, or as nothing.
-    compare(irregular["tailgate"] + tally["irregular"], lane.tailgates, lane.uncertain.get(TAILGATED, 0) + lane.intruders)
+    compare(
+        irregular["tailgate"] + tally["irregular"], lane.tailgates, lane.uncertain.get(TAILGATED, 0) + lane.intruders
+    )
     # Nobody forces a lane in the demo's world, but a device that boots with a rider in it can't know who that is.
     invented += max(0, irregular.total() - irregular["tailgate"] - lane.unobserved - lane.intruders)
     return lost, invented

@@ -1,9 +1,10 @@
 """The ordered detector: beams in a row, beam edges in, passages out.
 
 Beam 0 is the first that a rider meets who walks the lane's own way; the last is ``beams - 1``. A body is a run of
-broken beams ``lo..hi`` that grows and shrinks at its ends. It completes when it leaves by the side it did not come from,
-it turned back when it leaves by the side it came from. A second body is told from the first by a beam that cleared
-between them. Bodies that overlap in all beams can't be told apart: this is what beams are, and the simulator measures it.
+broken beams ``lo..hi`` that grows and shrinks at its ends. It completes when it leaves by the side it did not come
+from, it turned back when it leaves by the side it came from. A second body is told from the first by a beam that
+cleared between them. Bodies that overlap in all beams can't be told apart: this is what beams are, and the simulator
+measures it.
 
 Pure logic: no clock but the ticks of the edges; at most one body a beam, at most TRACE_MAX edges kept.
 """

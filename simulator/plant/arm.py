@@ -7,9 +7,9 @@ body has passed it. A full-height turnstile is a tripod as high as a door. An op
 Rules: position is 0 (closed) to 100 (open), a straight line in time; reversing starts from where the arm is. The arm
 does not know bodies or lamps; the lane says when it may close and what is in its way.
 
-Figures: the makes below are settings, made so that saturated lanes carry what the trade quotes (tripod 25 to 40, flap up
-to 60 persons a minute; see docs/calibration.md); masses, forces and heights are of the usual order for such gates and
-are not measured.
+Figures: the makes below are settings, made so that saturated lanes carry what the trade quotes (tripod 25 to 40, flap
+up to 60 persons a minute; see docs/calibration.md); masses, forces and heights are of the usual order for such gates
+and are not measured.
 """
 
 from dataclasses import dataclass
@@ -115,10 +115,12 @@ class Arm:
         if not self.opening:
             self._turn(t_ms, True)
 
-    def close(self, t_ms: int) -> None:
-        """Begin to close at `t_ms`, from wherever the arm is; nothing when it is closing, closed or jammed."""
-        if self.opening and self.kind is not OPEN:
-            self._turn(t_ms, False)
+    def close(self, t_ms: int) -> bool:
+        """Begin to close at `t_ms`, from wherever the arm is; False when it is closing or closed, or there is none."""
+        if not self.opening or self.kind is OPEN:
+            return False
+        self._turn(t_ms, False)
+        return True
 
     def jam(self, t_ms: int, jammed: bool) -> None:
         """From `t_ms` on the arm stays where it is, or moves again as it last did."""

@@ -40,7 +40,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Rate:
-    """How often a kind of fault comes, and how long it takes to mend: means, in hours and minutes. Per beam for beams."""
+    """How often a kind of fault comes, and how long mending takes: means, in hours and minutes. Per beam for beams."""
 
     what: str
     mtbf_h: float

@@ -117,7 +117,20 @@ Item = tuple[int, int, int, int]
 class Body:
     """A body in the lane: its shape, its way through time, and whom to tell of its marks."""
 
-    __slots__ = ("covers", "due", "items", "kind", "lifts", "next", "path", "reverse", "shape", "spans", "timer", "watch")
+    __slots__ = (
+        "covers",
+        "due",
+        "items",
+        "kind",
+        "lifts",
+        "next",
+        "path",
+        "reverse",
+        "shape",
+        "spans",
+        "timer",
+        "watch",
+    )
 
     def __init__(
         self, shape: Shape, kind: int, path: beams.Path, watch: Watch, reverse: bool, lifts: tuple[Lift, ...]
@@ -484,9 +497,8 @@ class LanePlant:
         if self.command != ARM_LOCKED or t_ms < self._pushed_until_ms:
             arm.open(t_ms)
         elif arm.opening and not self._held():
-            arm.close(t_ms)
-            if arm.opening:
-                return  # it has nothing to close
+            if not arm.close(t_ms):
+                return  # there is nothing to close
             if self.listener is not None:
                 self.listener.arm_closing(t_ms)
             self._meet(t_ms)

@@ -229,7 +229,10 @@ def _cross_problems(values: dict[str, Any]) -> Found:
         if isinstance(make, str) and make not in makes:
             close = difflib.get_close_matches(make, makes, n=1)
             hint = f"did you mean {close[0]}? " if close else ""
-            yield ("lane", n, "arm"), f"{_shown(make)} is no arm; {hint}Known: {', '.join(makes)}, or an [arm.{make}] table"
+            yield (
+                ("lane", n, "arm"),
+                f"{_shown(make)} is no arm; {hint}Known: {', '.join(makes)}, or an [arm.{make}] table",
+            )
         try:
             part = models.LanePart.model_validate(lane)
         except ValidationError:

@@ -103,7 +103,9 @@ class PopulationPart(Part):
         total = sum(self.kinds.values())
         if self.kinds[bodies.ADULT] < -1e-9 or abs(total - 1.0) > 1e-6:
             others = total if self.adult is not None else 1.0 - self.kinds[bodies.ADULT]
-            raise ValueError(f"the shares of kinds of riders add up to {others:g}; they must add up to 1 (or leave out adult)")
+            raise ValueError(
+                f"the shares of kinds of riders add up to {others:g}; they must add up to 1 (or leave out adult)"
+            )
         return self
 
 
@@ -155,7 +157,7 @@ class LanePart(Part):
     way: Literal["entry", "exit"] = "entry"
     arm: str = "paddle"
     arm_x_m: NotNegative | None = None
-    detector: Literal["single", "ordered", "profile"] = ORDERED
+    detector: Literal["single", "ordered", "profile"] = "ordered"
     beams: tuple[BeamPart, ...] | None = None
     beam_count: Annotated[int, Field(ge=1, le=24)] | None = None
     beam_gap_m: Positive = 0.15
@@ -281,7 +283,7 @@ def make_behaviour(name: str, values: dict[str, Any]) -> b.Behaviour:
     """One behaviour from its table; raises ValueError that names the key."""
     kind = b.ALL[name]
     spans = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
-    return kind(**spans)
+    return kind(**spans)  # type: ignore[arg-type]  # load.py has looked at each
 
 
 KNOWN_ARMS = tuple(arms.KINDS)

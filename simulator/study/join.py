@@ -3,10 +3,10 @@
 An *accusation* is a verdict of something irregular. The rule, in order, each crossing and each verdict used once
 (docs/scorecard.md says it in words):
 
-1. An accusation goes to an evader whose stay between the beams overlaps the body that the verdict is about; of several
-   to the one who left closest to the verdict's time. That accusation is *true*, that evader was *caught*.
-2. A verdict `passed` or `passed_free` goes likewise to a rider who passed rightly; what is left of them goes to evaders,
-   who were *missed*: taken for paying riders.
+1. An accusation goes to an evader whose stay between the beams overlaps the body that the verdict is about; of
+   several to the one who left closest to the verdict's time. That accusation is *true*, that evader was *caught*.
+2. A verdict `passed` or `passed_free` goes likewise to a rider who passed rightly; what is left of them goes to
+   evaders, who were *missed*: taken for paying riders.
 3. `turned_back` and `refused` go to riders who did that.
 4. What is left: an accusation is *repeated* when the only one it can be about is an evader who was caught already,
    *false* when it falls on an honest rider (who then is the accused: first of all one for whom no verdict was left), and
@@ -78,7 +78,7 @@ class _Lane:
             self._reach.append(reach_ms)
 
     def overlapping(self, verdicts: list[Verdict]) -> Iterator[tuple[int, Verdict, list[int]]]:
-        """(number of the verdict, the verdict, crossings that it may be about), in order of the verdicts' beginnings."""
+        """(number, verdict, crossings that it may be about), in order of the verdicts' beginnings."""
         first = 0
         for number in sorted(range(len(verdicts)), key=lambda n: (verdicts[n].since_ms, verdicts[n].at_ms, n)):
             verdict = verdicts[number]
@@ -144,9 +144,7 @@ def _take(
         verdict = verdicts[number]
         chosen = None
         if verdict.what in whats:
-            open_to = [
-                n for n in candidates[number] if n not in lane.taken and lane.crossings[n].outcome in outcomes
-            ]
+            open_to = [n for n in candidates[number] if n not in lane.taken and lane.crossings[n].outcome in outcomes]
             chosen = lane.closest(open_to, verdict.at_ms)
         if chosen is None:
             left.append(number)

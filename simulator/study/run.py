@@ -1,19 +1,21 @@
 """One run of a study: stations of emulated lanes on virtual time, and what came of it.
 
 Each station is a world of its own (scheduler, riders, lanes, gates with the real firmware), so a run of many stations is
-spread over processes by station; the result does not depend on how many there are. The firmware runs in this process,
-or, lane by lane, in real MicroPython processes in lockstep: the same bytes either way.
+spread over processes by station; the result does not depend on how many there are. The firmware runs in this
+process, or, lane by lane, in real MicroPython processes in lockstep: the same bytes either way.
 
-Rules: nothing reads a wall clock but `pace`. Rows go to sinks as they come; a run keeps none of them.
+Rules: nothing here reads a wall clock (paced.py does). Rows go to sinks as they come; a run keeps none of them.
 Does not belong here: reading scenario files (simulator/scenario), scores (scorecard.py), files (parquet.py).
 """
 
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from firmware.boards.storage import FileStorage
 from simulator.clock import Scheduler
 from simulator.devices import bundle
 from simulator.devices.in_process import InProcessDevice
@@ -49,7 +51,6 @@ class Lane:
     spec: LaneSpec
     plant: LanePlant
     device: InProcessDevice | ProcessDevice
-    outputs: int = 0
     digest: Any = field(default_factory=hashlib.sha256)
 
 
@@ -75,6 +76,8 @@ class StationRun:
         self._sinks = sinks
         self._micropython = micropython
         self._transcript = transcript
+        self._closed = False
+        self._keep_pace: Callable[[int], None] | None = None
         self.lanes = [self._lane(lane) for lane in station.lanes]
         self.station = Station(
             self.scheduler,
@@ -100,7 +103,6 @@ class StationRun:
 
         def outputs(t_ms: int, arm: int, lamp: int, sound: int, state: str) -> None:
             if self._transcript:
-                lane.outputs += 1
                 lane.digest.update(b"%d %d %d %d %s\n" % (t_ms, arm, lamp, sound, state.encode()))
             plant.apply(t_ms, arm, lamp, sound)
 
@@ -140,11 +142,18 @@ class StationRun:
 
         return post
 
-    def steps(self) -> Iterator[int]:
-        """Run, a virtual minute at a time; yields the time in ms that has been reached. Ends when all have gone."""
+    def steps(self, keep_pace: Callable[[int], None] | None = None) -> Iterator[int]:
+        """Run, a virtual minute at a time; yields the time in ms that has been reached. Ends when all have gone.
+
+        `keep_pace` is called with the time of each thing that is about to happen, and may wait.
+        """
+        self._keep_pace = keep_pace
         for lane in self.lanes:
-            lane.plant.power(True)
-            lane.device.start()
+            if isinstance(lane.device, ProcessDevice):
+                lane.device.spawn()  # side by side; power_on waits for each
+        for lane in self.lanes:
+            self._power(lane, True)
+            lane.plant.on_power = partial(self._power, lane)
         for at_ms, for_ms in self.spec.fires:
             self.scheduler.at(at_ms, lambda: self.station.fire(True))
             self.scheduler.at(at_ms + for_ms, lambda: self.station.fire(False))
@@ -163,30 +172,67 @@ class StationRun:
             pass
         self.close()
 
+    def _power(self, lane: Lane, on: bool) -> None:
+        """A device comes up over its flash, or dies at once."""
+        if on:
+            lane.plant.power(True)
+            if isinstance(lane.device, ProcessDevice):
+                if lane.device.process is None:
+                    lane.device.spawn()
+                lane.device.connect()
+            else:
+                lane.device.start()
+        else:
+            lane.device.kill()
+            lane.plant.power(False)
+
     def _run_until(self, t_ms: int) -> None:
+        if self._keep_pace is not None:
+            while (due_ms := self.scheduler.next_at()) is not None and due_ms <= t_ms:
+                self._keep_pace(due_ms)
+                self.scheduler.run_until(due_ms)
+            self._keep_pace(t_ms)
         self.scheduler.run_until(t_ms)
         for lane in self.lanes:
             self._drain(lane, _RECORDS_KEPT)
 
     def _drain(self, lane: Lane, keep: int) -> None:
         """Take the records out of a gate, as a gateway would that confirms them."""
-        if not isinstance(lane.device, InProcessDevice) or lane.device.gate is None:
-            return
+        if self._transcript or not isinstance(lane.device, InProcessDevice) or lane.device.gate is None:
+            return  # a transcript is of the whole flash
         outbox, boot = lane.device.gate.outbox, lane.device.gate.boot
         if len(outbox) <= keep:
             return
         while (found := outbox.batch(boot, outbox.watermark(boot), 64, 1 << 20)) is not None:
-            _, records, after = found
-            if self._transcript:
-                for record in records:
-                    lane.digest.update(record + b"\n")
-            outbox.confirm(boot, after)
+            outbox.confirm(boot, found[2])
+
+    def digests(self) -> dict[str, str]:
+        """Of each gate, the hash of its outputs and of its records, in their order. After `close`."""
+        found = {}
+        for lane in self.lanes:
+            records = hashlib.sha256()
+            for record in self._records(lane):
+                records.update(record + b"\n")
+            name = f"{self.station_spec.name}/{lane.spec.name}" if self.station_spec.name else lane.spec.name
+            found[name] = f"{lane.digest.hexdigest()[:32]}:{records.hexdigest()[:32]}"
+        return found
+
+    def _records(self, lane: Lane) -> Iterator[bytes]:
+        """All records that a gate still holds, oldest first, out of its flash."""
+        storage = (
+            lane.device.storage if isinstance(lane.device, InProcessDevice) else FileStorage(str(lane.device.folder))
+        )
+        for name in storage.names("q"):
+            for line in storage.lines(name):
+                yield line.split(b" ", 2)[2]
 
     def close(self) -> None:
         """End the gates; harmless when done twice."""
+        if self._closed:
+            return
+        self._closed = True
         for lane in self.lanes:
-            if lane.device is not None:
-                lane.device.stop()
+            lane.device.stop()
 
 
 class MicroPython:

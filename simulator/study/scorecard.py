@@ -109,7 +109,11 @@ class Figure:
         return Figure(None if self.value is None else self.value * factor, scaled)
 
     def to_dict(self) -> dict[str, Any]:
-        return {"value": self.value, "low": self.interval and self.interval[0], "high": self.interval and self.interval[1]}
+        return {
+            "value": self.value,
+            "low": self.interval and self.interval[0],
+            "high": self.interval and self.interval[1],
+        }
 
 
 def share(hits: int, trials: int) -> Figure:

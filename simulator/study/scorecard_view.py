@@ -6,6 +6,7 @@ from rich.text import Text
 
 from simulator.study import join
 from simulator.study.scorecard import Figure, Scorecard
+from simulator.world import behaviours as b
 
 _LANES_SHOWN = 12
 
@@ -50,14 +51,15 @@ def _summary(card: Scorecard) -> Table:
     table.add_row("honest passages", f"{total.honest.total():,}", "")
     table.add_row("evasions", f"{total.evaders.total():,}", "")
     table.add_row("evasion rate, %", *_number(card.evasion_rate(), 100, 2))
-    table.add_row("false accusations per 10,000 honest passages", *_number(card.false_accusations(), 10_000))
+    table.add_row("false accusations / 10,000 honest passages", *_number(card.false_accusations(), 10_000))
     table.add_row("recall: evasions noticed, %", *_number(card.recall(), 100))
     table.add_row("precision: accusations that were right, %", *_number(card.precision(), 100))
     table.add_row("accusations that fell on nobody", f"{total.matches[join.PHANTOM]:,}", "")
     table.add_row("accusations repeated of one evader", f"{total.matches[join.REPEATED]:,}", "")
+    table.add_row("honest riders who gave up at a gate", f"{total.outcomes[b.GAVE_UP]:,}", "")
     waits = card.waiting_s()
     if waits["mean"] is not None:
-        table.add_row("waiting, s: mean / median / 95th / longest", _waits(waits), "")
+        table.add_row("waiting s, mean / median / 95th / longest", _waits(waits), "")
     return table
 
 

@@ -37,7 +37,13 @@ class LaneSpec:
         """The lane's hardware; what is drawn by chance in it belongs to this seed, station and lane alone."""
         name = f"{station}/{self.name}" if station else self.name
         return LanePlant(
-            scheduler, self.geometry, name=self.name, way=self.way, arm=self.arm, seed=seed, identity=name,
+            scheduler,
+            self.geometry,
+            name=self.name,
+            way=self.way,
+            arm=self.arm,
+            seed=seed,
+            identity=name,
             **self.plant_options,
         )
 

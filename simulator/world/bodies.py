@@ -114,7 +114,7 @@ def _child(rng: random.Random) -> tuple[Segment, ...]:
 
 
 def _child_by_hand(rng: random.Random) -> tuple[Segment, ...]:
-    """An adult with a child half a step behind or ahead; small children travel free, so one medium is right for both."""
+    """An adult with a child half a step behind or ahead; small children travel free: one medium is right for both."""
     body = _adult(rng)
     height_mm, depth_mm = _mm(rng, 850, 1150), _mm(rng, 160, 220)
     offset_mm = _mm(rng, 100, 500) if rng.random() < 0.7 else -_mm(rng, 150, 350)

@@ -1,7 +1,8 @@
 """Counts: how many riders real stations had, hour by hour, from the bundled data or from a file of the same columns.
 
 The bundled counts are Namma Metro's of August 2025 (simulator/data/namma-metro, with their licence). A file of one's own
-is CSV with the columns station, date, hour, entries, exits, and, where it counts quarter hours, minute (0, 15, 30, 45).
+is CSV with the columns station, date, hour, entries, exits, and, where it counts quarter hours, minute (0, 15, 30 or
+45).
 
 Does not belong here: when riders come (demand.py).
 """
@@ -116,7 +117,7 @@ def metro_day(date: str) -> tuple[dict[str, HourlyProfile], list[str]]:
 
 
 def read_file(path: Path) -> dict[tuple[str, str], HourlyProfile]:
-    """The counts of a CSV file by station and date; raises UserError that names file, line, column and what is allowed."""
+    """The counts of a CSV file by station and date; raises UserError that names file, line, column, what is allowed."""
     try:
         with path.open(newline="", encoding="utf-8") as text:
             reader = csv.DictReader(text)

@@ -34,8 +34,8 @@ _PLAIN_HIGH_MM = 1700
 
 @dataclass(frozen=True)
 class Population:
-    """Who comes: `kinds` maps bodies.KINDS (or PLAIN) to shares that add up to 1; `behaviours` what some of them mean to
-    do (the rest pay); `consent` and `day_pass` are shares of all riders."""
+    """Who comes: `kinds` maps bodies.KINDS (or PLAIN) to shares that add up to 1; `behaviours` is what some of them mean
+    to do (the rest pay); `consent` and `day_pass` are shares of all riders."""
 
     kinds: Mapping[str, float] = field(default_factory=lambda: {bodies.ADULT: 1.0})
     behaviours: tuple[Behaviour, ...] = ()
@@ -151,12 +151,11 @@ def _plan(drawn: float, population: Population, behaviour: str | None) -> Behavi
 
 
 def _pick(drawn: float, shares: Mapping[str, float]) -> str:
-    kind = ""
     for kind, share in shares.items():
         if drawn < share:
-            break
+            return kind
         drawn -= share
-    return kind
+    return next(reversed(dict(shares)))  # rounding
 
 
 def _plain(own: random.Random) -> Shape:

@@ -28,6 +28,7 @@ from simulator.world.riders import Rider
 
 QUEUE_MAX = 500
 NO_ANSWER_MS = 10_000
+TRIES_MAX = 4  # who gets no answer, or is locked out, so often has had enough
 FOLLOW_UP_MS = 300  # the next rider starts for the reader this long after the one before has left it
 # Two squeeze through one turn of a tripod when the second is this close behind the first.
 _SQUEEZE_MM = 100
@@ -90,6 +91,7 @@ class Visit:
         "tapped_ms",
         "taps",
         "timer",
+        "tries",
         "turn_ms",
         "turns_back",
     )
@@ -102,6 +104,7 @@ class Visit:
         self.outcome = ""
         self.leader = rider.leader
         self.taps = 0
+        self.tries = 0  # in vain
         self.asked = False  # a medium was read and no answer has been acted upon
         self.granted = False
         self.free = False  # the gate was released to all when this rider came to the first beam
@@ -308,7 +311,7 @@ class LaneTraffic:
             self._set_timer(visit, now_ms + wait_ms, self._arrive)
             self.neighbour.plant.present(medium)
             return
-        self._set_timer(visit, now_ms + NO_ANSWER_MS, self._arrive)
+        self._set_timer(visit, now_ms + NO_ANSWER_MS, self._no_answer)
         if not self.plant.powered:
             return
         visit.asked = True
@@ -323,6 +326,15 @@ class LaneTraffic:
                 self._leave(visit)
             else:
                 self._arrive(visit)
+
+    def _no_answer(self, visit: Visit) -> None:
+        """Nothing happened; a powered gate that goes on so loses its rider."""
+        visit.tries += self.plant.powered
+        if visit.tries < TRIES_MAX or visit.outcome:
+            self._arrive(visit)
+            return
+        self._decide(visit, b.GAVE_UP)
+        self._leave(visit)
 
     def _present_again(self, visit: Visit) -> None:
         if not visit.outcome:
@@ -497,7 +509,8 @@ class LaneTraffic:
 
     def _retreated(self, visit: Visit) -> None:
         """Back before the lane. Who was caught tailgating goes home, all others want to try again."""
-        if visit.outcome:
+        visit.tries += 1
+        if visit.outcome or visit.tries >= TRIES_MAX:
             self._gone(visit)
             return
         self._remove(visit)
@@ -541,7 +554,7 @@ class LaneTraffic:
             self.convert(visit.rider)
 
     def _gone(self, visit: Visit) -> None:
-        if not visit.outcome:  # gone before coming as far as the beams
+        if not visit.outcome:  # never came as far as the beams, or was locked out too often
             self._decide(visit, b.GAVE_UP)
         self._remove(visit)
         self._report(visit)

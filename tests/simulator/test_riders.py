@@ -60,7 +60,7 @@ def test_impossible_populations_are_refused(wrong: dict[str, Any], message: str)
 
 
 def test_impossible_behaviours_are_refused() -> None:
-    with pytest.raises(ValueError, match="force: a share lies between 0 and 1, not -0.1"):
+    with pytest.raises(ValueError, match=r"force: a share lies between 0 and 1, not -0\.1"):
         b.Force(-0.1)
     with pytest.raises(ValueError, match="tailgate_covert: gap_m needs its smaller end first"):
         b.TailgateCovert(0.1, gap_m=(0.8, 0.2))

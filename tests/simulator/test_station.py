@@ -419,9 +419,7 @@ def test_an_evader_whom_nobody_precedes_pays_in_the_end() -> None:
     world.check()
 
 
-@pytest.mark.parametrize(
-    ("behaviour", "kind"), [(LEAVE, kinds.TURNED_BACK), (b.RefusedRetreat.name, kinds.REFUSED)]
-)
+@pytest.mark.parametrize(("behaviour", "kind"), [(LEAVE, kinds.TURNED_BACK), (b.RefusedRetreat.name, kinds.REFUSED)])
 def test_who_does_not_pass(behaviour: str, kind: str) -> None:
     world = World(["exit"])
     name = world.one(behaviour)

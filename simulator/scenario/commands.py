@@ -1,0 +1,237 @@
+"""`gateline simulate` and `gateline scenario new | check | show`."""
+
+import json
+import os
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from simulator.clock import rng
+from simulator.devices.process import micropython_available
+from simulator.errors import UserError
+from simulator.plant.silhouette import Shape
+from simulator.scenario.build import build, geometry, make_arm
+from simulator.scenario.load import load
+from simulator.scenario.models import Scenario
+from simulator.study import parquet
+from simulator.study.execute import Result, execute, seeds, write_json
+from simulator.study.paced import TooLate
+from simulator.study.scorecard import Scorecard
+from simulator.study.scorecard_view import show as show_card
+from simulator.study.spec import Spec
+from simulator.world import bodies
+
+_SHOW_SPEED_MMPS = 1340  # Weidmann 1993
+
+app = typer.Typer(help="Make, check and draw scenario files.", no_args_is_help=True)
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="A scenario file (TOML).", show_default=False)]
+
+
+@app.command()
+def new(file: File) -> None:
+    """Write a commented scenario to begin with: one lane with three beams."""
+    text = files("simulator.scenario").joinpath("template.toml").read_text(encoding="utf-8")
+    try:
+        with file.open("x", encoding="utf-8") as out:
+            out.write(text.replace("FILE", str(file)))
+    except FileExistsError:
+        raise UserError(f"{file} is there already, and stays as it is. Choose another name.") from None
+    except OSError as error:
+        raise UserError(f"Can't write {file}: {error.strerror}.") from error
+    print(f"{file} is written. Next: gateline simulate {file}")
+
+
+@app.command()
+def check(file: File) -> None:
+    """Say what is wrong with a scenario, or what it comes to."""
+    spec = build(load(file), file.parent)
+    lanes = sum(len(station.lanes) for station in spec.stations)
+    stations = f"{len(spec.stations)} stations, " if len(spec.stations) > 1 else ""
+    riders = sum(_riders(spec, n) for n in range(len(spec.stations)))
+    hours = spec.duration_ms / 3_600_000
+    print(f"{file} is good: {stations}{lanes} lanes, {hours:g} h, about {riders:,.0f} riders.")
+
+
+def _riders(spec: Spec, station: int) -> float:
+    """How many are expected."""
+    part = spec.stations[station]
+    ways = {lane.way for lane in part.lanes}
+    streams = [part.demand, *part.own_demand.values()] if part.own_demand else [part.demand]
+    minutes = range(0, spec.duration_ms, 60_000)
+    return sum(
+        demand.per_minute(way, at_ms) * min(1.0, (spec.duration_ms - at_ms) / 60_000)
+        for demand in streams
+        if demand is not None
+        for way in ways
+        for at_ms in minutes
+    )
+
+
+@app.command("show")
+def show(
+    file: File,
+    lane: Annotated[str | None, typer.Option(help="Which lane; the first unless given.")] = None,
+    rider: Annotated[str, typer.Option(help=f"Who walks through: {', '.join(bodies.KINDS)}.")] = bodies.SUITCASE,
+    out: Annotated[Path | None, typer.Option(help="The SVG to write; beside FILE unless given.")] = None,
+) -> None:
+    """Draw a lane from the side, its beams, and a body passing, as SVG."""
+    target = _draw(load(file), file, lane, rider, out)
+    print(f"{target} is written.")
+
+
+def _draw(scenario: Scenario, file: Path, lane: str | None, rider: str, out: Path | None) -> Path:
+    from simulator.scenario.drawing import lane_svg
+
+    parts = {name: part for part in scenario.lane for name in part.names}
+    part = parts.get(lane or scenario.lane_names[0])
+    if part is None:
+        raise UserError(f"There is no lane {lane!r} in {file}; its lanes are {', '.join(parts)}.")
+    shape = _shape(rider)
+    name = lane or scenario.lane_names[0]
+    title = f"{scenario.scenario.name}: {name}, {part.detector}"
+    svg = lane_svg(title, geometry(part), make_arm(part.arm, scenario.arm), shape, _SHOW_SPEED_MMPS, rider)
+    target = out or file.with_suffix(".svg")
+    try:
+        target.write_text(svg, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"Can't write {target}: {error.strerror}. Choose another place with --out.") from error
+    return target
+
+
+def _shape(rider: str) -> Shape:
+    try:
+        return bodies.draw_shape(rider, rng(1, "drawing", rider))
+    except ValueError as error:
+        raise UserError(f"--rider: {error}") from error
+
+
+def simulate(
+    file: File,
+    seed: Annotated[int | None, typer.Option(min=0, help="Instead of the file's own.")] = None,
+    repeat: Annotated[int, typer.Option(min=1, max=1000, help="Runs, with seeds one after the other.")] = 1,
+    out: Annotated[
+        Path | None, typer.Option(help="An empty folder for truth, records, joined and edges as Parquet.")
+    ] = None,
+    edges: Annotated[bool, typer.Option(help="Write edges.parquet too, the largest of them.")] = True,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The scorecard as one JSON object, and nothing else.")
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes that share the stations; as many as processors unless given.")
+    ] = None,
+    micropython: Annotated[
+        bool, typer.Option("--micropython", help="Each gate a real MicroPython process, in lockstep; the same bytes.")
+    ] = False,
+    realtime: Annotated[bool, typer.Option("--realtime", help="At the pace of real time; ends when late.")] = False,
+    speed: Annotated[
+        float | None, typer.Option(min=0.1, help="So many times real time; ends when late.", show_default="unpaced")
+    ] = None,
+) -> None:
+    """Run a scenario, and say how good its gates' evidence is."""
+    if realtime and speed not in (None, 1.0):
+        raise UserError("--realtime is --speed 1; give one of them.")
+    if micropython and not micropython_available():
+        raise UserError(
+            "There is no MicroPython for this machine's processor (its wheel is for x86-64 only). "
+            "Without --micropython the same firmware runs in this process and gives the same bytes."
+        )
+    scenario = load(file)
+    first = scenario.scenario.seed if seed is None else seed
+    specs = [build(scenario, file.parent, number) for number in seeds(first, repeat)]
+    folder = None if out is None else parquet.run_folder(out)
+    options = _Options(folder, edges, workers or os.cpu_count() or 1, micropython, 1.0 if realtime else speed)
+    try:
+        results = _execute(specs, options, quiet=as_json)
+    except TooLate as error:
+        print(f"gateline: {error}", file=sys.stderr)
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt:
+        print("gateline: Interrupted; no figures.", file=sys.stderr)
+        raise typer.Exit(130) from None
+    card = Scorecard(tuple(result.tally for result in results))
+    said = _said(specs, results, card)
+    if folder is not None:
+        try:
+            write_json(folder / "scorecard.json", said)
+            (folder / "scenario.toml").write_bytes(file.read_bytes())
+        except OSError as error:
+            raise UserError(f"Can't write in {folder}: {error.strerror}.") from error
+    if as_json:
+        print(json.dumps(said, ensure_ascii=False))
+        return
+    with suppress(BrokenPipeError):
+        show_card(card, _title(specs, results), Console())
+        if folder is not None:
+            print(f"\nWritten: {folder} (truth, records, joined{', edges' if edges else ''}, scorecard.json).")
+
+
+@dataclass(frozen=True)
+class _Options:
+    folder: Path | None
+    edges: bool
+    workers: int
+    micropython: bool
+    speed: float | None
+
+
+def _execute(specs: list[Spec], options: _Options, quiet: bool) -> list[Result]:
+    """All runs, one after the other, with a bar where somebody watches."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    results = []
+    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as progress:
+        for spec in specs:
+            task = progress.add_task(f"{spec.name}, seed {spec.seed}", total=1.0)
+            results.append(
+                execute(
+                    spec,
+                    folder=_seed_folder(options.folder, spec.seed, len(specs)),
+                    edges=options.edges,
+                    workers=options.workers,
+                    micropython=options.micropython,
+                    speed=options.speed,
+                    progress=partial(_update, progress, task),
+                )
+            )
+    return results
+
+
+def _update(progress: Progress, task: TaskID, share: float) -> None:
+    progress.update(task, completed=share)
+
+
+def _seed_folder(folder: Path | None, seed: int, repeat: int) -> Path | None:
+    if folder is None or repeat == 1:
+        return folder
+    own = folder / f"seed-{seed}"
+    own.mkdir()
+    return own
+
+
+def _said(specs: list[Spec], results: list[Result], card: Scorecard) -> dict[str, object]:
+    return {
+        "scenario": specs[0].name,
+        "first_seed": specs[0].seed,
+        "hours": specs[0].duration_ms / 3_600_000,
+        "stations": len(specs[0].stations),
+        "lanes": sum(len(station.lanes) for station in specs[0].stations),
+        "riders": sum(result.riders for result in results),
+        "turned_away": sum(result.turned_away for result in results),
+        "arm_contacts": sum(result.contacts for result in results),
+        **card.to_dict(),
+    }
+
+
+def _title(specs: list[Spec], results: list[Result]) -> str:
+    riders = sum(result.riders for result in results)
+    runs = f", {len(specs)} seeds from {specs[0].seed}" if len(specs) > 1 else f", seed {specs[0].seed}"
+    return f"{specs[0].name}{runs}: {riders:,} riders in {specs[0].duration_ms / 3_600_000:g} h"

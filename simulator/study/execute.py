@@ -1,0 +1,209 @@
+"""A whole run, over as many processes as there are: stations are worlds of their own, so the work is spread by station
+and the result is the same for any number of processes.
+
+Does not belong here: what happens in a station (run.py), scenario files, printing.
+"""
+
+import json
+import multiprocessing
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from simulator.errors import UserError
+from simulator.study import join, parquet
+from simulator.study.paced import paced_steps
+from simulator.study.rows import Crossing, Verdict
+from simulator.study.run import MicroPython, Sinks, StationRun
+from simulator.study.scorecard import Tally
+from simulator.study.spec import Spec
+
+Progress = Callable[[float], None]
+"""Called with the share of the run (0 to 1) that is done."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one station came to."""
+
+    tally: Tally
+    digests: dict[str, str]
+    riders: int
+    turned_away: int
+    contacts: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run came to. `digests` has, for each gate whose transcript was asked for, the hash of all it said."""
+
+    tally: Tally
+    digests: dict[str, str]
+    riders: int
+    turned_away: int
+    contacts: int
+
+
+def execute(
+    spec: Spec,
+    *,
+    folder: Path | None = None,
+    edges: bool = True,
+    workers: int = 1,
+    micropython: bool = False,
+    transcript: bool = False,
+    speed: float | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Run it all, at a multiple of real time when `speed` is given (one station; raises TooLate).
+
+    `folder` (an empty one) gets the Parquet files; `edges` False leaves out the largest of them.
+    """
+    if speed is not None and len(spec.stations) > 1:
+        raise UserError(f"A paced run is of one station; {spec.name} has {len(spec.stations)}.")
+    with ExitStack() as stack:
+        parts_folder = None
+        if folder is not None:
+            parts_folder = folder / "parts"
+            parts_folder.mkdir()
+            stack.callback(shutil.rmtree, parts_folder, ignore_errors=True)
+        jobs = [
+            _Job(
+                replace(spec, stations=(station,)),
+                None if parts_folder is None else parts_folder / f"{n:04d}",
+                edges,
+                micropython,
+                transcript,
+                speed,
+            )
+            for n, station in enumerate(spec.stations)
+        ]
+        parts = _run_all(jobs, workers, progress)
+        if folder is not None:
+            _merge(folder, [job.folder for job in jobs if job.folder is not None], edges)
+    tally = Tally()
+    digests: dict[str, str] = {}
+    for part in parts:
+        tally.add(part.tally)
+        digests.update(part.digests)
+    return Result(
+        tally,
+        digests,
+        sum(part.riders for part in parts),
+        sum(part.turned_away for part in parts),
+        sum(part.contacts for part in parts),
+    )
+
+
+@dataclass(frozen=True)
+class _Job:
+    spec: Spec
+    folder: Path | None
+    edges: bool
+    micropython: bool
+    transcript: bool
+    speed: float | None
+
+
+def _run_all(jobs: list[_Job], workers: int, progress: Progress | None) -> list[Part]:
+    weights = [_weight(job.spec) for job in jobs]
+    whole = sum(weights) or 1.0
+    if workers <= 1 or len(jobs) == 1:
+        found = []
+        done = 0.0
+        for job, weight in zip(jobs, weights, strict=True):
+            found.append(_run_part(job, _scaled(progress, done / whole, weight / whole)))
+            done += weight
+        return found
+    parts: dict[int, Part] = {}
+    done = 0.0
+    # The largest first, so that no process is left with a long one at the end.
+    order = sorted(range(len(jobs)), key=lambda n: (-weights[n], n))
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        running = {pool.submit(_run_part, jobs[n]): n for n in order}
+        waiting = set(running)
+        try:
+            while waiting:
+                finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    parts[running[future]] = future.result()
+                    done += weights[running[future]]
+                if progress is not None:
+                    progress(done / whole)
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+    return [parts[n] for n in range(len(jobs))]
+
+
+def _scaled(progress: Progress | None, done: float, share: float) -> Progress | None:
+    if progress is None:
+        return None
+    return lambda part: progress(done + share * part)
+
+
+def _weight(spec: Spec) -> float:
+    """How long a station takes, roughly: riders."""
+    station = spec.stations[0]
+    demand = station.demand
+    if demand is None:
+        return 1.0
+    quarters = max(1, spec.duration_ms // 900_000)
+    return 1.0 + sum(
+        demand.per_minute(way, quarter * 900_000) for quarter in range(quarters) for way in ("entry", "exit")
+    )
+
+
+def _run_part(job: _Job, progress: Progress | None = None) -> Part:
+    spec = job.spec
+    crossings: list[Crossing] = []
+    verdicts: list[Verdict] = []
+    with ExitStack() as stack:
+        edge_sink = None
+        if job.folder is not None:
+            job.folder.mkdir()
+            if job.edges:
+                edge_sink = stack.enter_context(parquet.TableWriter(job.folder, parquet.EDGES)).add
+        hardware = None
+        if job.micropython:
+            hardware = MicroPython(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gateline-"))))
+            stack.callback(hardware.close)
+        sinks = Sinks(crossings.append, verdicts.append, edge_sink)
+        run = StationRun(spec, spec.stations[0], sinks, micropython=hardware, transcript=job.transcript)
+        stack.callback(run.close)
+        for reached_ms in run.steps() if job.speed is None else paced_steps(run, job.speed):
+            if progress is not None:
+                progress(min(1.0, reached_ms / spec.duration_ms))
+        run.close()
+        digests = run.digests() if job.transcript else {}
+    rows = list(join.join(crossings, verdicts))
+    tally = Tally()
+    tally.add_rows(crossings, rows, spec.duration_ms)
+    if job.folder is not None:
+        parquet.write(job.folder, parquet.TRUTH, crossings)
+        parquet.write(job.folder, parquet.RECORDS, verdicts)
+        parquet.write(job.folder, parquet.JOINED, rows)
+    contacts = sum(lane.plant.contacts for lane in run.lanes)
+    return Part(tally, digests, run.station.riders_sent, run.station.turned_away, contacts)
+
+
+def _merge(folder: Path, parts: list[Path], edges: bool) -> None:
+    for table in (parquet.TRUTH, parquet.RECORDS, parquet.JOINED, *((parquet.EDGES,) if edges else ())):
+        parquet.merge(folder, table, parts)
+
+
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """A small result beside the tables; whole or not at all."""
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+def seeds(first: int, repeat: int) -> Iterator[int]:
+    """The seeds of so many runs."""
+    return iter(range(first, first + repeat))
