@@ -9,9 +9,9 @@ An *accusation* is a verdict of something irregular. The rule, in order, each cr
    evaders, who were *missed*: taken for paying riders.
 3. `turned_back` and `refused` go to riders who did that.
 4. What is left: an accusation is *repeated* when the only one it can be about is an evader who was caught already,
-   *false* when it falls on an honest rider (who then is the accused: first of all one for whom no verdict was left), and
-   a *phantom* when nobody was there. Another verdict that nobody answers to is *spurious*. A crossing without a verdict
-   is *unseen* (an evader: missed).
+   *false* when it falls on an honest rider (who then is the accused: first of all one for whom no verdict was left),
+   and a *phantom* when nobody was there. Another verdict that nobody answers to is *spurious*. A crossing without a
+   verdict is *unseen* (an evader: missed).
 
 Pure, and close to linear: riders leave a lane nearly in the order in which they came.
 """

@@ -41,7 +41,8 @@ def paced_steps(
         if late_ms > late_max_ms:
             raise TooLate(
                 f"This machine can't keep the pace: at {due_ms / 1000:.1f} s of virtual time the run was "
-                f"{late_ms:.0f} ms late ({late_max_ms} ms are allowed). Run it slower (--speed), with fewer lanes, or unpaced."
+                f"{late_ms:.0f} ms late ({late_max_ms} ms are allowed). "
+                "Run it slower (--speed), with fewer lanes, or unpaced."
             )
 
     return run.steps(keep_pace)

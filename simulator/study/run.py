@@ -1,7 +1,7 @@
 """One run of a study: stations of emulated lanes on virtual time, and what came of it.
 
-Each station is a world of its own (scheduler, riders, lanes, gates with the real firmware), so a run of many stations is
-spread over processes by station; the result does not depend on how many there are. The firmware runs in this
+Each station is a world of its own (scheduler, riders, lanes, gates with the real firmware), so a run of many stations
+is spread over processes by station; the result does not depend on how many there are. The firmware runs in this
 process, or, lane by lane, in real MicroPython processes in lockstep: the same bytes either way.
 
 Rules: nothing here reads a wall clock (paced.py does). Rows go to sinks as they come; a run keeps none of them.

@@ -123,7 +123,7 @@ def share(hits: int, trials: int) -> Figure:
 
 @dataclass(frozen=True)
 class Scorecard:
-    """What the tallies of one or more runs (one a seed) come to. Shares are of 1, times in seconds, flows per minute."""
+    """What the tallies of one or more runs (one a seed) come to. Shares of 1, times in seconds, flows per minute."""
 
     runs: tuple[Tally, ...]
 

@@ -1,8 +1,8 @@
 """Counts: how many riders real stations had, hour by hour, from the bundled data or from a file of the same columns.
 
-The bundled counts are Namma Metro's of August 2025 (simulator/data/namma-metro, with their licence). A file of one's own
-is CSV with the columns station, date, hour, entries, exits, and, where it counts quarter hours, minute (0, 15, 30 or
-45).
+The bundled counts are Namma Metro's of August 2025 (simulator/data/namma-metro, with their licence). A file of one's
+own is CSV with the columns station, date, hour, entries, exits, and, where it counts quarter hours, minute (0, 15, 30
+or 45).
 
 Does not belong here: when riders come (demand.py).
 """

@@ -34,8 +34,8 @@ _PLAIN_HIGH_MM = 1700
 
 @dataclass(frozen=True)
 class Population:
-    """Who comes: `kinds` maps bodies.KINDS (or PLAIN) to shares that add up to 1; `behaviours` is what some of them mean
-    to do (the rest pay); `consent` and `day_pass` are shares of all riders."""
+    """Who comes: `kinds` maps bodies.KINDS (or PLAIN) to shares that add up to 1; `behaviours` is what some of them
+    mean to do (the rest pay); `consent` and `day_pass` are shares of all riders."""
 
     kinds: Mapping[str, float] = field(default_factory=lambda: {bodies.ADULT: 1.0})
     behaviours: tuple[Behaviour, ...] = ()

@@ -8,6 +8,7 @@ import json
 import select
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -116,7 +117,13 @@ def test_a_held_interval_at_full_flow_fits_the_heap(tmp_path: Path, server: Plan
     )  # 28 riders a minute, as a real lane at its best
 
 
-def test_a_full_outbox_is_delivered_within_the_heap(tmp_path: Path, server: PlantServer, emulated_bundle: Path) -> None:
+PROFILE = {"detector": "profile", "layout": [[x, z] for x in range(0, 800, 100) for z in (200, 550, 1200)]}
+
+
+@pytest.mark.parametrize("lane", [{}, {"detector": "single"}, PROFILE], ids=["ordered", "single", "profile"])
+def test_a_full_outbox_is_delivered_within_the_heap(
+    tmp_path: Path, server: PlantServer, emulated_bundle: Path, lane: dict[str, Any]
+) -> None:
     folder = tmp_path / "flash"
     rig = Rig(folder, as_process(server, emulated_bundle))
     rig.device.start()
@@ -130,7 +137,8 @@ def test_a_full_outbox_is_delivered_within_the_heap(tmp_path: Path, server: Plan
     broker.start(USERS)
     listener = Listener(broker.port)
     networked = settings() | {
-        "broker": {"host": "127.0.0.1", "port": broker.port, "user": "gate-1", "password": USERS["gate-1"]}
+        "lane": {"way": "entry", **lane},
+        "broker": {"host": "127.0.0.1", "port": broker.port, "user": "gate-1", "password": USERS["gate-1"]},
     }
     online = Rig(folder, as_process(server, emulated_bundle, speed=1), networked)
     device = online.device
