@@ -23,7 +23,7 @@ TRUTH, RECORDS, JOINED, EDGES = "truth", "records", "joined", "edges"
 
 _MEANINGS = {
     TRUTH: "What each synthetic rider did at one lane. Times are virtual ms since the run began, -1 for never.",
-    RECORDS: "What each gate's firmware decided. Times are virtual ms; confidence in percent, -1 where there is no body.",
+    RECORDS: "What each gate's firmware decided. Times are virtual ms; confidence is percent, -1 without a body.",
     JOINED: "Truth against report: a row for each rider, and one for each decision that no rider answers to.",
     EDGES: "What each beam did, as its device heard it. Times are virtual ms; blocked: 1 broken, 0 clear.",
 }

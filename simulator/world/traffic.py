@@ -13,11 +13,10 @@ Does not belong here: hardware (simulator/plant), who comes and to which lane (s
 
 from collections import deque
 from collections.abc import Callable
-from enum import Enum
 from functools import partial
 
 from simulator import truth as kinds
-from simulator.clock import Scheduler, Timer
+from simulator.clock import Scheduler
 from simulator.plant import lane
 from simulator.study.rows import Crossing
 from simulator.truth import TruthLog
@@ -25,6 +24,7 @@ from simulator.world import behaviours as b
 from simulator.world import moves
 from simulator.world.moves import Move
 from simulator.world.riders import Rider
+from simulator.world.visit import AT_READER, INTRUDERS, State, Visit
 
 QUEUE_MAX = 500
 NO_ANSWER_MS = 10_000
@@ -37,100 +37,7 @@ _HOLDER_SPARE_MS = 500
 # How many decided riders can still be corrected when a device dies: far more than one could leave undealt with.
 _DECIDED_KEPT = 4096
 
-_FOLLOWERS = (b.TailgateFriendly, b.TailgateCovert, b.TwoAbreast)
-_INTRUDERS: dict[str, str] = {
-    b.JumpOver.name: b.JUMPED,
-    b.Climb.name: b.CLIMBED,
-    b.CrawlUnder.name: b.CRAWLED,
-    b.Force.name: b.FORCED,
-    b.Backcock.name: b.BACKCOCKED,
-}
-
 CrossingSink = Callable[[Crossing], None]
-
-
-class State(Enum):
-    """Where a rider is."""
-
-    QUEUED = "queued"
-    STEPPING_UP = "stepping up to the reader"
-    WAITING = "at the reader, waiting for the lamp"
-    TAPPING = "holding the medium to the reader"
-    PRESENTED = "read; waiting for an answer"
-    STARTING = "told to go; waiting for the arm"
-    WALKING = "in the lane"
-    LEAVING = "walking away"
-
-
-_AT_READER = (State.WAITING, State.TAPPING, State.PRESENTED)
-
-
-class Visit:
-    """One rider's stay at the lane."""
-
-    __slots__ = (
-        "all_left_ms",
-        "arrived_ms",
-        "asked",
-        "body",
-        "entered_ms",
-        "follows",
-        "free",
-        "granted",
-        "leader",
-        "left_ms",
-        "outcome",
-        "pays",
-        "plan",
-        "reaction",
-        "reader_ms",
-        "retreating",
-        "rider",
-        "session",
-        "state",
-        "tapped_ms",
-        "taps",
-        "timer",
-        "tries",
-        "turn_ms",
-        "turns_back",
-    )
-
-    def __init__(self, rider: Rider, now_ms: int) -> None:
-        self.rider = rider
-        self.plan = rider.plan
-        self.state = State.QUEUED
-        self.body: lane.Body | None = None
-        self.outcome = ""
-        self.leader = rider.leader
-        self.taps = 0
-        self.tries = 0  # in vain
-        self.asked = False  # a medium was read and no answer has been acted upon
-        self.granted = False
-        self.free = False  # the gate was released to all when this rider came to the first beam
-        self.follows = False
-        self.pays = not isinstance(rider.plan, _FOLLOWERS) and rider.behaviour not in _INTRUDERS
-        if rider.behaviour in (b.COMPANION, b.EnterThroughExit.name):
-            self.pays = False
-        self.retreating = False
-        self.turns_back = False  # for good, whatever else comes
-        self.turn_ms: int | None = None
-        self.session: int | None = None  # of the device, when the first beam broke; 0 while it was dead
-        self.timer: Timer | None = None
-        self.reaction: Timer | None = None
-        self.arrived_ms = now_ms
-        self.reader_ms = self.tapped_ms = self.entered_ms = self.left_ms = self.all_left_ms = -1
-
-    @property
-    def intrudes(self) -> bool:
-        """Goes past a closed arm."""
-        return not self.pays and self.rider.behaviour in _INTRUDERS and self.plan is self.rider.plan
-
-    def forget(self) -> None:
-        """Begin anew: what was granted is gone."""
-        self.state, self.body, self.asked, self.granted, self.free = State.QUEUED, None, False, False, False
-        self.follows = self.retreating = False
-        self.turn_ms = self.session = None
 
 
 Step = Callable[[Visit], None]
@@ -203,7 +110,7 @@ class LaneTraffic:
         visit = self._head
         if visit is None:
             self._advance()
-        elif visit.state in _AT_READER:
+        elif visit.state in AT_READER:
             self._cancel_reaction(visit)
             visit.reaction = self._scheduler.at(t_ms + visit.rider.reaction_ms, partial(self._react, visit))
 
@@ -282,7 +189,7 @@ class LaneTraffic:
         """Act on lamp and arm as they are; a dark lane tells nobody anything."""
         visit.reaction = None
         plant = self.plant
-        if not plant.powered or visit.state not in _AT_READER:
+        if not plant.powered or visit.state not in AT_READER:
             return
         done = visit.outcome != ""  # refused once: nothing brings this rider through
         if plant.free or (plant.lamp == lane.LAMP_GO and visit.asked):
@@ -597,7 +504,7 @@ class LaneTraffic:
         if visit.free or (self.plant.fire_on and not visit.granted):
             return b.PASSED_FREE
         if visit.intrudes:
-            return _INTRUDERS[visit.rider.behaviour]
+            return INTRUDERS[visit.rider.behaviour]
         if visit.rider.behaviour == b.EnterThroughExit.name and not visit.pays:
             return b.REVERSED
         if not visit.granted:  # also who set off while all might pass, and slips in behind another when that is over
@@ -623,46 +530,16 @@ class LaneTraffic:
             kind,
             rider=rider.id,
             lane=self.plant.name,
-            way=self._way(visit),
+            way=visit.way_walked(self.plant.way),
             consent=rider.consent if asked else None,
             product=rider.product if asked else None,
             nonce=rider.nonce if asked else None,
         )
 
-    def _way(self, visit: Visit) -> str:
-        """The way walked."""
-        own = self.plant.way
-        if visit.rider.behaviour == b.EnterThroughExit.name and not visit.pays:
-            return "exit" if own == "entry" else "entry"
-        return own
-
     def _report(self, visit: Visit) -> None:
         """One row for a rider who is done here."""
-        if self._crossings is None:
-            return
-        rider = visit.rider
-        self._crossings(
-            Crossing(
-                station=self._station,
-                lane=self.plant.name,
-                rider=rider.id,
-                leader=visit.leader,
-                way=self._way(visit),
-                rider_kind=rider.kind,
-                behaviour=rider.behaviour,
-                outcome=visit.outcome,
-                honest=visit.outcome not in b.EVASIONS,
-                consent=rider.consent if visit.pays else None,
-                product=rider.product if visit.pays else None,
-                arrived_ms=visit.arrived_ms,
-                reader_ms=visit.reader_ms,
-                tapped_ms=visit.tapped_ms,
-                entered_ms=visit.entered_ms,
-                left_ms=visit.left_ms,
-                all_left_ms=visit.all_left_ms,
-                taps=visit.taps,
-            )
-        )
+        if self._crossings is not None:
+            self._crossings(visit.crossing(self._station, self.plant.name, self.plant.way))
 
     # --- small things ------------------------------------------------------------------------------------------------
 

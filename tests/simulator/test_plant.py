@@ -266,9 +266,9 @@ def test_the_arm_never_closes_on_a_body_that_it_sees(kind: ArmKind, closes_ms: i
     rig.scheduler.run_until(600)  # the front is past the arm
     rig.plant.apply(600, lane.ARM_LOCKED, lane.LAMP_WAIT, 0)
     rig.scheduler.run_until(closes_ms - 1)
-    assert rig.plant.arm.opening and rig.plant.contacts == 0
+    assert (rig.plant.arm.opening, rig.plant.contacts) == (True, 0)
     rig.scheduler.run_until(closes_ms)
-    assert not rig.plant.arm.opening and rig.plant.contacts == 0
+    assert (rig.plant.arm.opening, rig.plant.contacts) == (False, 0)
 
 
 @pytest.mark.parametrize("safety", [REOPEN, STOP, NONE])
