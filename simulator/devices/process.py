@@ -23,7 +23,7 @@ from chumicro_timing.ticks import TICKS_MAX, ticks_diff
 
 from firmware import config
 from firmware.boards import board as b
-from simulator.clock import Scheduler, Timer
+from simulator.clock import Alarm, Scheduler
 from simulator.devices.in_process import Outputs
 from simulator.errors import UserError
 
@@ -127,7 +127,7 @@ class ProcessDevice:
         self._sent = 0
         self._taken = 0
         self._deadline: int | None = None
-        self._timer: Timer | None = None
+        self._alarm = Alarm(scheduler, self._tell_time)
         self.taken_until_ms = 0
         self.served = False  # since its last start it has got as far as waiting
 
@@ -208,8 +208,7 @@ class ProcessDevice:
         self._end()
 
     def _end(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        self._alarm.cancel()
         if self.process is not None:
             self.process.wait()
             self._log.close()
@@ -299,11 +298,8 @@ class ProcessDevice:
             if not self.readable():
                 self._check_alive()
                 raise self.died()
-        if self._timer is not None:
-            self._timer.cancel()
         now_ms = self._scheduler.now_ms
-        wait_ms = max(1, ticks_diff(deadline, now_ms & TICKS_MAX))
-        self._timer = self._scheduler.after(wait_ms, self._tell_time)
+        self._alarm.set(now_ms + max(1, ticks_diff(deadline, now_ms & TICKS_MAX)))
 
     def _tell_time(self) -> None:
         now_ms = self._scheduler.now_ms
