@@ -43,6 +43,9 @@ def build(scenario: Scenario, folder: Path, seed: int | None = None) -> Spec:
             scenario.behaviours,
             scenario.population.consent,
             scenario.population.day_pass,
+            scenario.population.unprepared,
+            scenario.population.search_s,
+            scenario.population.tap_ms,
         ),
         fires=tuple((round(event.at_min * 60_000), round(event.for_s * 1000)) for event in scenario.event),
         report={

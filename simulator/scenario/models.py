@@ -76,7 +76,8 @@ class DemandPart(Part):
 
 
 class PopulationPart(Part):
-    """Who comes: shares of kinds of riders, which add up to 1, and of two choices."""
+    """Who comes: shares of kinds of riders, which add up to 1, of two choices, and of those who search for their medium
+    only at the reader. `tap_ms` replaces the usual mixture of tap times by one."""
 
     adult: Share | None = None
     backpack: Share = 0.0
@@ -90,6 +91,9 @@ class PopulationPart(Part):
     dog: Share = 0.0
     consent: Share = 0.55
     day_pass: Share = 0.30
+    unprepared: Share = 0.0
+    search_s: tuple[NotNegative, NotNegative] = (1.0, 4.0)
+    tap_ms: Annotated[int, Field(ge=1, le=60_000)] | None = None
 
     @property
     def kinds(self) -> dict[str, float]:
@@ -100,6 +104,8 @@ class PopulationPart(Part):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
+        if self.search_s[0] > self.search_s[1]:
+            raise ValueError(f"search_s needs its smaller end first, not {list(self.search_s)}")
         total = sum(self.kinds.values())
         if self.kinds[bodies.ADULT] < -1e-9 or abs(total - 1.0) > 1e-6:
             others = total if self.adult is not None else 1.0 - self.kinds[bodies.ADULT]
@@ -122,6 +128,7 @@ class ArmPart(Part):
     clearance_m: NotNegative | None = None
     backcock_m: NotNegative | None = None
     safety: Literal["reopen", "stop", "none"] | None = None
+    pace: Annotated[float, Field(ge=0.1, le=1)] | None = None
 
 
 class BeamPart(Part):
