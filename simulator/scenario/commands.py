@@ -4,7 +4,6 @@ import json
 import os
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -22,7 +21,7 @@ from simulator.scenario.build import build, geometry, make_arm
 from simulator.scenario.load import load
 from simulator.scenario.models import Scenario
 from simulator.study import parquet
-from simulator.study.execute import Result, execute, seeds, write_json
+from simulator.study.execute import Options, Result, execute_all, seeds, write_json
 from simulator.study.paced import TooLate
 from simulator.study.scorecard import Scorecard
 from simulator.study.scorecard_view import show as show_card
@@ -148,9 +147,12 @@ def simulate(
     first = scenario.scenario.seed if seed is None else seed
     specs = [build(scenario, file.parent, number) for number in seeds(first, repeat)]
     folder = None if out is None else parquet.run_folder(out)
-    options = _Options(folder, edges, workers or os.cpu_count() or 1, micropython, 1.0 if realtime else speed)
+    pace = 1.0 if realtime else speed
+    # Runs that keep real time come one after the other: side by side they would make each other late.
+    processes = 1 if pace is not None else workers or os.cpu_count() or 1
+    options = Options(edges=edges, workers=processes, micropython=micropython, speed=pace)
     try:
-        results = _execute(specs, options, quiet=as_json)
+        results = _execute(specs, folder, options, quiet=as_json)
     except TooLate as error:
         print(f"gateline: {error}", file=sys.stderr)
         raise typer.Exit(1) from error
@@ -174,35 +176,15 @@ def simulate(
             print(f"\nWritten: {folder} (truth, records, joined{', edges' if edges else ''}, scorecard.json).")
 
 
-@dataclass(frozen=True)
-class _Options:
-    folder: Path | None
-    edges: bool
-    workers: int
-    micropython: bool
-    speed: float | None
-
-
-def _execute(specs: list[Spec], options: _Options, quiet: bool) -> list[Result]:
-    """All runs, one after the other, with a bar where somebody watches."""
+def _execute(specs: list[Spec], folder: Path | None, options: Options, quiet: bool) -> list[Result]:
+    """All runs, side by side, with a bar where somebody watches."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    results = []
     with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as progress:
-        for spec in specs:
-            task = progress.add_task(f"{spec.name}, seed {spec.seed}", total=1.0)
-            results.append(
-                execute(
-                    spec,
-                    folder=_seed_folder(options.folder, spec.seed, len(specs)),
-                    edges=options.edges,
-                    workers=options.workers,
-                    micropython=options.micropython,
-                    speed=options.speed,
-                    progress=partial(_update, progress, task),
-                )
-            )
-    return results
+        seeds_said = f"{len(specs)} seeds" if len(specs) > 1 else f"seed {specs[0].seed}"
+        task = progress.add_task(f"{specs[0].name}, {seeds_said}", total=1.0)
+        runs = [(spec, _seed_folder(folder, spec.seed, len(specs))) for spec in specs]
+        return execute_all(runs, options, partial(_update, progress, task))
 
 
 def _update(progress: Progress, task: TaskID, share: float) -> None:
