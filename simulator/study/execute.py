@@ -69,8 +69,7 @@ def execute(
     with ExitStack() as stack:
         parts_folder = None
         if folder is not None:
-            parts_folder = folder / "parts"
-            parts_folder.mkdir()
+            parts_folder = parquet.run_folder(folder / "parts")
             stack.callback(shutil.rmtree, parts_folder, ignore_errors=True)
         jobs = [
             _Job(
@@ -166,7 +165,7 @@ def _run_part(job: _Job, progress: Progress | None = None) -> Part:
     with ExitStack() as stack:
         edge_sink = None
         if job.folder is not None:
-            job.folder.mkdir()
+            parquet.run_folder(job.folder)
             if job.edges:
                 edge_sink = stack.enter_context(parquet.TableWriter(job.folder, parquet.EDGES)).add
         hardware = None
