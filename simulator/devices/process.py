@@ -93,6 +93,9 @@ class ProcessDevice:
 
     Paced, `clock` gives the virtual ms that it really is now. A device that was told the time of the last event instead
     would run ahead of its world by as long as its start took, and its timers would run out before their time.
+
+    `main` is the module that is started; `decided` hears the words of each decision that a witnessed gate tells
+    (witness_main.py).
     """
 
     def __init__(
@@ -108,6 +111,8 @@ class ProcessDevice:
         speed: int = 0,
         clock: Callable[[], int] | None = None,
         heap_bytes: int = config.HEAP_LIMIT_BYTES,
+        main: str = "firmware.main",
+        decided: Callable[[list[str]], None] | None = None,
     ) -> None:
         self.name: str = settings["device"]
         self.settings = settings
@@ -122,6 +127,8 @@ class ProcessDevice:
         self._server = server
         self._bundle = bundle.resolve()
         self._heap_bytes = heap_bytes
+        self._main = main
+        self._decided = decided
         self._rest = b""
         self._posted: list[int] = []  # virtual times of lines not yet taken
         self._sent = 0
@@ -148,7 +155,7 @@ class ProcessDevice:
                 "-X",
                 f"heapsize={self._heap_bytes}",
                 "-m",
-                "firmware.main",
+                self._main,
                 str(self.folder),
                 str(self._server.port),
                 self.name,
@@ -279,6 +286,8 @@ class ProcessDevice:
         kind, *values = line.split(" ")
         if kind == "O":
             self._outputs(self._scheduler.now_ms, int(values[0]), int(values[1]), int(values[2]), values[3])
+        elif kind == "V" and self._decided is not None:
+            self._decided(values)
         elif kind == "W":
             self._deadline = int(values[0])
             self.served = True

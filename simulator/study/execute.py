@@ -80,8 +80,7 @@ def execute_all(
         for spec, folder in runs:
             parts_folder = None
             if folder is not None:
-                parts_folder = folder / "parts"
-                parts_folder.mkdir()
+                parts_folder = parquet.run_folder(folder / "parts")
                 stack.callback(shutil.rmtree, parts_folder, ignore_errors=True)
             spans.append(range(len(jobs), len(jobs) + len(spec.stations)))
             jobs += [
@@ -179,7 +178,7 @@ def _run_part(job: _Job, progress: Progress | None = None) -> Part:
     with ExitStack() as stack:
         edge_sink = None
         if job.folder is not None:
-            job.folder.mkdir()
+            parquet.run_folder(job.folder)
             if options.edges:
                 edge_sink = stack.enter_context(parquet.TableWriter(job.folder, parquet.EDGES)).add
         hardware = None
