@@ -4,14 +4,12 @@ import json
 import os
 import sys
 from contextlib import suppress
-from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from simulator.clock import rng
 from simulator.devices.process import micropython_available
@@ -21,6 +19,7 @@ from simulator.scenario.build import build, geometry, make_arm
 from simulator.scenario.load import load
 from simulator.scenario.models import Scenario
 from simulator.study import parquet
+from simulator.study.bar import bar
 from simulator.study.execute import Options, Result, execute_all, seeds, write_json
 from simulator.study.scorecard import Scorecard
 from simulator.study.scorecard_view import show as show_card
@@ -176,17 +175,10 @@ def simulate(
 
 def _execute(specs: list[Spec], folder: Path | None, options: Options, quiet: bool) -> list[Result]:
     """All runs, side by side, with a bar where somebody watches."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as progress:
-        seeds_said = f"{len(specs)} seeds" if len(specs) > 1 else f"seed {specs[0].seed}"
-        task = progress.add_task(f"{specs[0].name}, {seeds_said}", total=1.0)
-        runs = [(spec, _seed_folder(folder, spec.seed, len(specs))) for spec in specs]
-        return execute_all(runs, options, partial(_update, progress, task))
-
-
-def _update(progress: Progress, task: TaskID, share: float) -> None:
-    progress.update(task, completed=share)
+    said = f"{len(specs)} seeds" if len(specs) > 1 else f"seed {specs[0].seed}"
+    runs = [(spec, _seed_folder(folder, spec.seed, len(specs))) for spec in specs]
+    with bar(f"{specs[0].name}, {said}", quiet) as progress:
+        return execute_all(runs, options, progress)
 
 
 def _seed_folder(folder: Path | None, seed: int, repeat: int) -> Path | None:
