@@ -25,7 +25,7 @@ def lane_svg(title: str, geometry: Geometry, arm: ArmKind, shape: Shape, speed_m
     top_mm = max(shape.high_mm, arm.height_mm, *(beam.z_mm for beam in geometry.beams)) + 150
     width = max(_WIDTH_MIN, round((right_mm - left_mm) * _SCALE) + 2 * _MARGIN)
     side = round(top_mm * _SCALE)
-    chart_top = side + 130
+    chart_top = side + 138
     height = chart_top + _CHART_ROW * len(geometry.beams) + 60
     picture = draw.Drawing(width, height, font_family=_FONT)
 
@@ -79,7 +79,7 @@ def lane_svg(title: str, geometry: Geometry, arm: ArmKind, shape: Shape, speed_m
             draw.Circle(x(beam.x_mm), z(beam.z_mm), 5, stroke=_BEAM, stroke_width=2, fill=_BEAM if hit else "none")
         )
         picture.append(draw.Text(str(n), 10, x(beam.x_mm) + 8, z(beam.z_mm) - 5, fill=_BEAM))
-    picture.append(draw.Text(f"{_readable(rider)}, walking this way →", 12, _MARGIN, z(0) + 38, fill=_INK))
+    picture.append(draw.Text(f"Rider: {_readable(rider)}, walking this way →", 12, _MARGIN, z(0) + 38, fill=_INK))
     _legend(picture, z(0) + 58)
     _chart(picture, geometry, shape, speed_mmps, from_mm, chart_top, width)
     text = picture.as_svg()

@@ -146,8 +146,8 @@ class Scorecard:
             total.add(run)
         return total
 
-    # Each figure over several seeds: the mean of the runs' own, with an interval from their scatter; where that can't be
-    # had, the counts of all runs together.
+    # Each figure over several seeds: the mean of the runs' own, with an interval from their scatter; where that can't
+    # be had, the counts of all runs together.
 
     def _share(self, hits: Counts, trials: Counts, of_one: Callable[[int, int], Figure] = share) -> Figure:
         if len(self.runs) == 1:
