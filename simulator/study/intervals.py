@@ -21,7 +21,8 @@ def wilson(hits: int, trials: int) -> Interval | None:
     spread = Z * Z / trials
     centre = (share + spread / 2) / (1 + spread)
     half = Z / (1 + spread) * sqrt(share * (1 - share) / trials + spread / (4 * trials))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # Rounding must not shut out the very share that was seen.
+    return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))
 
 
 def poisson(events: int, exposure: int) -> Interval | None:
