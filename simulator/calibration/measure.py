@@ -115,7 +115,7 @@ def _saturated(kind: arms.ArmKind, population: Population) -> Spec:
 
 
 def _per_minute(tally: Tally) -> float:
-    return sum(tally.busy["gate-1", quarter] for quarter in _SATURATED_QUARTERS) / len(_SATURATED_QUARTERS) / 15
+    return sum(tally.flow["gate-1", quarter] for quarter in _SATURATED_QUARTERS) / len(_SATURATED_QUARTERS) / 15
 
 
 def _throughput_figures(throughput: Sequence[Throughput]) -> list[Figure]:
@@ -210,7 +210,7 @@ def _day(date: str) -> Spec:
 def _compared(date: str, tally: Tally) -> Day:
     profile = load_profile(DAYS_STATION, date)
     passed: Counter[tuple[str, int]] = Counter()
-    for (lane, quarter), count in tally.busy.items():
+    for (lane, quarter), count in tally.flow.items():
         passed[lane.split("-")[0], min(quarter // 4, HOURS - 1)] += count
     pairs = [(profile.count(way, hour), passed[way, hour]) for way in (ENTRY, EXIT) for hour in range(HOURS)]
     counted = [(real, ours) for real, ours in pairs if real >= 5]  # fewer are no chi-squared matter

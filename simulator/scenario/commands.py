@@ -204,4 +204,5 @@ def _said(specs: list[Spec], results: list[Result], card: Scorecard) -> dict[str
 def _title(specs: list[Spec], results: list[Result]) -> str:
     riders = sum(result.riders for result in results)
     runs = f", {len(specs)} seeds from {specs[0].seed}" if len(specs) > 1 else f", seed {specs[0].seed}"
-    return f"{specs[0].name}{runs}: {riders:,} riders in {_hours(specs[0])}"
+    times = f"{len(specs)} × " if len(specs) > 1 else ""
+    return f"{specs[0].name}{runs}: {riders:,} riders in {times}{_hours(specs[0])}"

@@ -274,9 +274,9 @@ class LanePart(Part):
     @staticmethod
     def _profile_fits(places: list[tuple[int, int]], heights: set[int], own: str) -> None:
         if len(places) < 8 or not 2 <= len(heights) <= 3:
+            high = ", ".join(f"{z_mm / 1000:g}" for z_mm in sorted(heights))
             raise Wrong(
-                f"{len(places)} beams were given, at heights of "
-                f"{', '.join(f'{mm / 1000:g}' for mm in sorted(heights))} m; "
+                f"{len(places)} beams were given, at heights of {high} m; "
                 'detector = "profile" needs 8 to 24 at 2 or 3 heights (z_m)',
                 own,
             )
