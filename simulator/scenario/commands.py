@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
@@ -70,11 +72,7 @@ def _riders(spec: Spec, station: StationSpec) -> float:
     if station.demand is not None:
         shared = {lane.way for lane in station.lanes if lane.name not in station.own_demand}
         streams += [(station.demand, way) for way in sorted(shared)]
-    return sum(
-        demand.per_minute(way, at_ms) * min(1.0, (spec.duration_ms - at_ms) / 60_000)
-        for demand, way in streams
-        for at_ms in range(0, spec.duration_ms, 60_000)
-    )
+    return sum(demand.expected(way, spec.duration_ms) for demand, way in streams)
 
 
 @app.command("show")
@@ -151,7 +149,8 @@ def simulate(
     folder = None if out is None else parquet.run_folder(out)
     options = _Options(folder, edges, workers or os.cpu_count() or 1, micropython, 1.0 if realtime else speed)
     try:
-        results = _execute(specs, options, quiet=as_json)
+        with _ended_as_by_ctrl_c():
+            results = _execute(specs, options, quiet=as_json)
     except KeyboardInterrupt:
         print("gateline: Interrupted; no figures.", file=sys.stderr)
         raise typer.Exit(130) from None
@@ -170,6 +169,16 @@ def simulate(
         show_card(card, _title(specs, results), Console())
         if folder is not None:
             print(f"\nWritten: {folder} (truth, records, joined{', edges' if edges else ''}, scorecard.json).")
+
+
+@contextmanager
+def _ended_as_by_ctrl_c() -> Iterator[None]:
+    """Meanwhile SIGTERM does what Ctrl-C does: processes are ended, and half files go."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @dataclass(frozen=True)

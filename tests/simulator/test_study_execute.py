@@ -1,7 +1,9 @@
-"""Whole runs: the same seed gives the same bytes on any number of processes; a lane more disturbs nobody; none is lost."""
+"""Whole runs: the same seed gives the same bytes on any number of processes; lanes are apart; nothing is lost."""
 
 import hashlib
+import multiprocessing
 from collections import Counter
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 from simulator.errors import UserError
 from simulator.scenario.build import build
 from simulator.scenario.load import parse
+from simulator.study import execute as execute_module
 from simulator.study import join, parquet
 from simulator.study.execute import execute, seeds, write_json
 from simulator.study.rows import Crossing, Edge, Verdict
@@ -19,6 +22,7 @@ from simulator.study.scorecard import Scorecard
 from simulator.study.spec import Spec
 from simulator.world import behaviours as b
 from tests.simulator import transcripts
+from tests.support import wait_until
 
 
 def files(folder: Path) -> dict[str, str]:
@@ -203,3 +207,14 @@ def test_a_small_result_is_whole_or_not_there(tmp_path: Path) -> None:
     with pytest.raises(TypeError):
         write_json(tmp_path / "scorecard.json", {"a": object()})
     assert [file.name for file in tmp_path.iterdir()] == ["scorecard.json"]
+
+
+def test_a_process_that_was_killed_is_said_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise BrokenProcessPool("A process in the process pool was terminated abruptly")
+
+    monkeypatch.setattr(execute_module, "wait", killed)
+    before = set(multiprocessing.active_children())
+    with pytest.raises(UserError, match=r"ended from outside, perhaps for want of memory. .* \(--workers\)"):
+        execute(transcripts.spec("whole-metro-day"), workers=2)
+    wait_until(lambda: set(multiprocessing.active_children()) <= before, "its processes have ended")
