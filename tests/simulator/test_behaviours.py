@@ -12,6 +12,7 @@ import pytest
 
 from simulator.plant import lane as plant_lane
 from simulator.plant.arm import FLAP, FULL_HEIGHT, OPEN, PADDLE, TRIPOD, WIDE, ArmKind
+from simulator.plant.lane import Beam, Geometry
 from simulator.study.rows import Crossing, Edge, Verdict
 from simulator.study.run import Sinks, StationRun
 from simulator.study.spec import LaneSpec, Spec, StationSpec
@@ -119,10 +120,11 @@ def test_who_gets_past_a_closed_arm_and_who_pays_after_all(
 
 
 def test_who_is_stopped_and_does_not_pay_follows_somebody() -> None:
+    long = Geometry(tuple(Beam(n * 300) for n in range(6)), arm_mm=400, away_mm=2_500)
     outcomes = []
     for seed in range(1, 9):
         plan = b.JumpOver(1.0, reach_m=(0.5, 0.5), pays_if_stopped=0.0)
-        acted = Acted(LaneSpec("in", arm=WIDE), behaviours=[plan], seed=seed)
+        acted = Acted(LaneSpec("in", arm=PADDLE, geometry=long), behaviours=[plan], seed=seed)
         acted.send(1_000, plan.name)
         acted.send(4_000)
         acted.outcomes()
