@@ -14,6 +14,7 @@ Does not belong here: how bodies move (traffic.py), what beams make of them (sim
 
 import random
 from collections.abc import Callable
+from functools import lru_cache
 
 from simulator.plant.silhouette import Segment, Shape
 
@@ -168,6 +169,19 @@ def draw_shape(kind: str, rng: random.Random) -> Shape:
     if maker is None:
         raise ValueError(f"riders come as {', '.join(KINDS)}, not as {kind!r}")
     return Shape(maker(rng))
+
+
+_LEGS = frozenset(("thighs", "leg"))
+
+
+@lru_cache(maxsize=100_000)
+def without_legs(shape: Shape) -> tuple[int, int]:
+    """Where a body begins and ends for who keeps a distance to it, mm behind its front: swinging feet don't count."""
+    segments = [segment for segment in shape.segments if segment.name not in _LEGS]
+    return (
+        min(segment.offset_mm for segment in segments),
+        max(segment.offset_mm + segment.length_mm for segment in segments),
+    )
 
 
 def crawling(shape: Shape, height_mm: int) -> Shape:
