@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -68,11 +70,7 @@ def _riders(spec: Spec, station: StationSpec) -> float:
     if station.demand is not None:
         shared = {lane.way for lane in station.lanes if lane.name not in station.own_demand}
         streams += [(station.demand, way) for way in sorted(shared)]
-    return sum(
-        demand.per_minute(way, at_ms) * min(1.0, (spec.duration_ms - at_ms) / 60_000)
-        for demand, way in streams
-        for at_ms in range(0, spec.duration_ms, 60_000)
-    )
+    return sum(demand.expected(way, spec.duration_ms) for demand, way in streams)
 
 
 @app.command("show")
@@ -152,7 +150,8 @@ def simulate(
     processes = 1 if pace is not None else workers or os.cpu_count() or 1
     options = Options(edges=edges, workers=processes, micropython=micropython, speed=pace)
     try:
-        results = _execute(specs, folder, options, quiet=as_json)
+        with _ended_as_by_ctrl_c():
+            results = _execute(specs, folder, options, quiet=as_json)
     except KeyboardInterrupt:
         print("gateline: Interrupted; no figures.", file=sys.stderr)
         raise typer.Exit(130) from None
@@ -171,6 +170,16 @@ def simulate(
         show_card(card, _title(specs, results), Console())
         if folder is not None:
             print(f"\nWritten: {folder} (truth, records, joined{', edges' if edges else ''}, scorecard.json).")
+
+
+@contextmanager
+def _ended_as_by_ctrl_c() -> Iterator[None]:
+    """Meanwhile SIGTERM does what Ctrl-C does: processes are ended, and half files go."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _execute(specs: list[Spec], folder: Path | None, options: Options, quiet: bool) -> list[Result]:

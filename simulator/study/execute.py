@@ -7,9 +7,12 @@ Does not belong here: what happens in a station (run.py), scenario files, printi
 import json
 import multiprocessing
 import shutil
+import signal
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -136,7 +139,8 @@ def _run_all(jobs: list[_Job], workers: int, progress: Progress | None) -> list[
     done = 0.0
     # The largest first, so that no process is left with a long one at the end.
     order = sorted(range(len(jobs)), key=lambda n: (-weights[n], n))
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+    before = multiprocessing.active_children()
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _calm) as pool:
         running = {pool.submit(_run_part, jobs[n]): n for n in order}
         waiting = set(running)
         try:
@@ -147,10 +151,33 @@ def _run_all(jobs: list[_Job], workers: int, progress: Progress | None) -> list[
                     done += weights[running[future]]
                 if progress is not None:
                     progress(done / whole)
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
+        except BaseException as error:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in multiprocessing.active_children():
+                if process not in before:
+                    process.terminate()
+            if isinstance(error, BrokenProcessPool):
+                raise UserError(
+                    "One of the run's processes was ended from outside, perhaps for want of memory. "
+                    "Try again with fewer processes (--workers)."
+                ) from error
             raise
     return [parts[n] for n in range(len(jobs))]
+
+
+_ended = False  # in a process of its own: it was told to end, and begins no other part
+
+
+def _calm() -> None:
+    """In a process of its own: Ctrl-C is for the one who started us, who then ends us; we tidy up before we go."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _end)
+
+
+def _end(*_: object) -> None:
+    global _ended
+    _ended = True
+    sys.exit(1)
 
 
 def _scaled(progress: Progress | None, done: float, share: float) -> Progress | None:
@@ -172,6 +199,8 @@ def _weight(spec: Spec) -> float:
 
 
 def _run_part(job: _Job, progress: Progress | None = None) -> Part:
+    if _ended:
+        sys.exit(1)  # this part was on its way here already
     spec, options = job.spec, job.options
     crossings: list[Crossing] = []
     verdicts: list[Verdict] = []

@@ -209,6 +209,19 @@ def _shape(kind: str, numbers: Numbers) -> Shape:
     return Shape(_MAKERS[kind][1](*numbers))
 
 
+_LEGS = frozenset(("thighs", "leg"))
+
+
+@lru_cache(maxsize=100_000)
+def without_legs(shape: Shape) -> tuple[int, int]:
+    """Where a body begins and ends for who keeps a distance to it, mm behind its front: swinging feet don't count."""
+    segments = [segment for segment in shape.segments if segment.name not in _LEGS]
+    return (
+        min(segment.offset_mm for segment in segments),
+        max(segment.offset_mm + segment.length_mm for segment in segments),
+    )
+
+
 def crawling(shape: Shape, height_mm: int) -> Shape:
     """The same person on all fours: as long as three quarters of their height, no higher than `height_mm`."""
     tall_mm = max(segment.high_mm for segment in shape.segments)

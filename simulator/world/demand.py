@@ -65,6 +65,10 @@ class Demand:
         """The mean number of riders a minute at `t_ms` after the start."""
         return self.quarters(way)[self._quarter_at(t_ms)] / 15
 
+    def expected(self, way: str, duration_ms: int) -> float:
+        """The mean number of riders from the start on, until then."""
+        return self._between(self.quarters(way), 0.0, duration_ms)
+
     def arrivals(self, way: str, seed: int) -> Iterator[int]:
         """When riders come, in ms after the start, in order, without end (empty when nobody ever comes)."""
         quarters = self.quarters(way)

@@ -93,6 +93,8 @@ class Station:
         number = self._by_hand.get(lane, 0)
         traffic = self._traffic[lane]
         way = traffic.plant.way
+        if behaviour == b.EnterThroughExit.name:
+            way = _OTHER[way]  # means to go against the lane
         rider = riders.draw(self._seed, f"hand-{lane}-{number}", way, self._population, behaviour, kind)
         self._by_hand[lane] = number + 1
         self._join(traffic, rider)

@@ -21,7 +21,7 @@ from simulator.plant import lane
 from simulator.study.rows import Crossing
 from simulator.truth import TruthLog
 from simulator.world import behaviours as b
-from simulator.world import moves
+from simulator.world import bodies, moves
 from simulator.world.moves import Move
 from simulator.world.riders import Rider
 from simulator.world.visit import AT_READER, INTRUDERS, State, Visit
@@ -327,13 +327,13 @@ class LaneTraffic:
     def _behind_mm(self, ahead_mm: int, ahead: Visit, follower: Visit) -> int:
         """Where a follower's front is when the one ahead is at `ahead_mm`."""
         plan, own, shape = follower.plan, follower.rider.rng, ahead.rider.shape
-        in_front_mm = min(0, follower.rider.shape.front_mm)
+        in_front_mm = min(0, bodies.without_legs(follower.rider.shape)[0])
         if isinstance(plan, b.TwoAbreast):
             return ahead_mm - round((1.0 - b.drawn(own, plan.overlap)) * shape.core_rear_mm)
         if isinstance(plan, b.TailgateFriendly):
             return ahead_mm - shape.core_rear_mm - round(b.drawn(own, plan.gap_m) * 1000) + in_front_mm
         gap_mm = round(b.drawn(own, plan.gap_m) * 1000) if isinstance(plan, b.TailgateCovert) else _COMPANIONS_GAP_MM
-        return ahead_mm - shape.rear_mm - gap_mm + in_front_mm
+        return ahead_mm - bodies.without_legs(shape)[1] - gap_mm + in_front_mm
 
     def _follow(self, follower: Visit, leader: Visit, move: Move) -> None:
         self._cancel_timer(follower)
