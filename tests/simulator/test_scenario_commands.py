@@ -6,6 +6,7 @@ import signal
 import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ import gateline
 from simulator.devices.process import micropython_available
 from simulator.scenario import commands
 from simulator.study import parquet
-from simulator.study.execute import execute as really_execute
+from simulator.study.execute import Options, Progress, Result
+from simulator.study.execute import execute_all as really_execute_all
+from simulator.study.spec import Spec
 from simulator.world import bodies
 from tests.conftest import StartProcess
 from tests.simulator.transcripts import SCENARIOS
@@ -253,11 +256,11 @@ def test_a_paced_run_that_is_late_ends_with_a_sentence_and_status_2(run: Run) ->
 def test_the_pace_is_that_of_the_options(run: Run, short: str, monkeypatch: pytest.MonkeyPatch) -> None:
     speeds: list[object] = []
 
-    def execute(*words: object, **options: object) -> object:
-        speeds.append(options.pop("speed"))
-        return really_execute(*words, **options)  # type: ignore[arg-type]
+    def execute_all(runs: list[tuple[Spec, Path | None]], options: Options, progress: Progress) -> list[Result]:
+        speeds.append(options.speed)
+        return really_execute_all(runs, replace(options, speed=None), progress)
 
-    monkeypatch.setattr(commands, "execute", execute)
+    monkeypatch.setattr(commands, "execute_all", execute_all)
     plain = good(run, "simulate", short)
     assert good(run, "simulate", short, "--realtime") == good(run, "simulate", short, "--speed", "10") == plain
     good(run, "simulate", short, "--realtime", "--speed", "1")
