@@ -77,7 +77,14 @@ def parse(text: str, file: Path) -> Scenario:
             message, _, where = message.partition(" (at line ")
             line = int(where.split(",")[0])
         raise ScenarioError(file, [Problem(line, "", f"this is not TOML: {message}")]) from None
-    lines = key_lines(text)
+    scenario, problems = check(values, key_lines(text))
+    if problems or scenario is None:
+        raise ScenarioError(file, problems)
+    return scenario
+
+
+def check(values: dict[str, Any], lines: dict[KeyPath, int]) -> tuple[Scenario | None, list[Problem]]:
+    """The scenario that these values make, and all that is wrong with them; `lines` says where each stands."""
     problems: list[Problem] = []
     scenario: Scenario | None = None
     try:
@@ -86,9 +93,7 @@ def parse(text: str, file: Path) -> Scenario:
         problems = [_problem(dict(each), lines) for each in error.errors()]
     found = list(_behaviour_problems(values.get("behaviour"), values)) + list(_cross_problems(values))
     problems += [Problem(line_of(path, lines), _dotted(path), text) for path, text in found]
-    if problems or scenario is None:
-        raise ScenarioError(file, problems)
-    return scenario
+    return scenario, problems
 
 
 def _dotted(path: KeyPath) -> str:
