@@ -26,10 +26,9 @@ CONNECT_S = 10.0
 _POLL_S = 0.02
 _PORT = 1883
 
-# Boots are numbered by time, in steps of ten seconds since 2025: eight digits that grow from test to test.
-_BOOTS_SINCE_S, _BOOT_S = 1_735_689_600, 10
-# A lane of a test may boot so often before the next test's boots would meet its own.
-_BOOTS_KEPT = 100
+# Boots are numbered by time, in steps of four seconds since 2025, so that they grow from one test run to the next. A
+# device's boot number has eight digits (firmware/report/outbox.py).
+_BOOTS_SINCE_S, _BOOT_S, _BOOTS_MAX = 1_735_689_600, 4, 99_000_000
 _last_boot: dict[tuple[str, str], int] = {}
 
 
@@ -43,6 +42,7 @@ class LiveLane(Lane):
     def __init__(self, spec: Spec, lane: LaneSpec, *, speed: int = 1, connect_s: float = CONNECT_S) -> None:
         self._cable, ledger = Cable(), Ledger()
         self._link: CabledLink | None = None
+        self._thread_id: int | None = None
 
         def link(*arguments: Any) -> CabledLink:
             self._link = CabledLink(self._cable, ledger, *arguments)
@@ -57,6 +57,7 @@ class LiveLane(Lane):
         self._loop.begin()
         self._start()
         self._loop.start()
+        self._thread_id = self._loop.call(threading.get_ident)
         if not self._pass_until(lambda: self.connected, connect_s):
             trouble = self._do(lambda: self._link.trouble if self._link is not None else "")
             self.close()
@@ -68,6 +69,8 @@ class LiveLane(Lane):
     # --- time --------------------------------------------------------------------------------------------------------
 
     def _do(self, act: Callable[[], T]) -> T:
+        if threading.get_ident() == self._thread_id:
+            return act()  # within an act: the thread can't wait for itself
         return self._loop.call(act)
 
     def advance(self, seconds: float) -> None:
@@ -93,6 +96,7 @@ class LiveLane(Lane):
                 self._loop.stop()
             finally:
                 super().close()
+                _last_boot[self.site, self.name] = int(self._storage.read("boot") or 0)
 
     # --- the network -------------------------------------------------------------------------------------------------
 
@@ -135,9 +139,9 @@ def _nothing() -> None:
 
 
 def _boot_before(site: str, device: str) -> int:
-    boot = int(time.time() - _BOOTS_SINCE_S) // _BOOT_S
-    _last_boot[site, device] = boot = max(boot, _last_boot.get((site, device), 0) + _BOOTS_KEPT)
-    return boot
+    """What the flash of a new lane says: at least the last boot of the lane before."""
+    by_time = int(time.time() - _BOOTS_SINCE_S) // _BOOT_S % _BOOTS_MAX
+    return max(by_time, _last_boot.get((site, device), 0))
 
 
 def broker_of(url: str, site: str, device: str) -> dict[str, Any]:

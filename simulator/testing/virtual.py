@@ -103,7 +103,9 @@ class VirtualLane(Lane):
         self._act(lambda: self._far_end.gateway(True))
 
     def subscribe(self, subscriber: Subscriber) -> None:
-        """`subscriber(topic, payload)` gets every message from now on, as a client of the broker would."""
+        """`subscriber(topic, payload)` gets every message: at once those that have come, later ones as they come."""
+        for message in self.messages:
+            subscriber(message.topic, message.payload)
         self._far_end.subscribers.append(subscriber)
 
     def hand(self, topic: str, payload: bytes) -> None:
