@@ -4,7 +4,6 @@ Does not belong here: pytest's hooks (plugin.py), lanes themselves (simulator/te
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -136,10 +135,6 @@ class LiveGateLane:
             starts_at=datetime.now(UTC),
             broker=address,
         )
-        spec, lane = spec_of(asked)
-        if found.get("report") and report is None:
-            # A provisioned device reports as it was told to, not as is handy for tests.
-            spec = replace(spec, report=dict(found["report"]))
-        made = LiveLane(spec, lane, speed=speed, connect_s=connect_s)
+        made = LiveLane(*spec_of(asked), speed=speed, connect_s=connect_s)
         self._lanes.append(made)
         return made

@@ -402,7 +402,7 @@ class Lane(ABC):
         return self._do(self._lamp)
 
     def _lamp(self) -> str:
-        return LAMP_NAMES[self._plant.lamp] if self._plant.powered else "dark"
+        return "dark" if self._device.gate is None else LAMP_NAMES[self._plant.lamp]
 
     @property
     def beams(self) -> list[int]:

@@ -285,6 +285,28 @@ def test_a_silent_gateway_is_sent_everything_again(gate_lane: VirtualLane) -> No
     assert gate_lane.undelivered == []
 
 
+def test_the_gateway_stores_nothing_behind_a_gap(make_gate_lane: MakeGateLane) -> None:
+    lane = make_gate_lane(latency_ms=400)
+    lane.settle()
+    with lane.stop_gateway():
+        lane.fire()
+        lane.advance(0.5)
+        assert identities(lane) == [(1, 0), (1, 1)]  # the broker has it, the gateway has not
+        lane.advance(0.5)
+        lane.fire(False)  # on its way when the gateway says what it misses
+    lane.settle()
+    assert identities(lane)[2] == (1, 2) and (1, 1) in identities(lane)[3:]
+
+
+def test_what_is_confirmed_is_delivered_though_its_neighbours_are_not(make_gate_lane: MakeGateLane) -> None:
+    lane = make_gate_lane(answers=False)
+    lane.send()
+    topic = "gateline/1/test/gate-1/stored"
+    lane.hand(topic, seal(lane.key, topic, encode_stored(1, 1)))
+    lane.advance(0.1)
+    assert kinds(lane.undelivered) == ["passage"] and kinds(lane.records) == ["device", "passage"]
+
+
 def test_a_full_outbox_folds_and_every_number_is_accounted_for(make_gate_lane: MakeGateLane) -> None:
     lane = make_gate_lane(report={"outbox_records": 64})
     with lane.cut_network():
