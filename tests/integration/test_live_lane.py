@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,7 +44,8 @@ def test_everything_gets_to_the_real_gateway_once(
     gateway.start_gateway()
     file = tmp_path / "settings.json"
     file.write_text(json.dumps(settings))
-    for seed, given in enumerate((settings, file)):  # the second time the gateway knows the device already
+    both: tuple[dict[str, Any] | Path, ...] = (settings, file)
+    for seed, given in enumerate(both):  # the second time the gateway knows the device already
         lane = live_gate_lane(settings=given, seed=seed, speed=3)
         assert lane.send().verdict == "passed"
         with lane.cut_network():

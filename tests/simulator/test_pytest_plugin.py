@@ -5,6 +5,8 @@ lane can do is in test_testing_lane.py.
 """
 
 import importlib.metadata
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +18,7 @@ from pytest_gateline import lanes
 from tests.support import ROOT
 
 PLUGIN = "pytest_gateline.plugin"
+PAGE = (ROOT / "docs" / "pytest.md").read_text(encoding="utf-8")
 
 
 def run(folder: Path, *options: str, **files: str) -> subprocess.CompletedProcess[str]:
@@ -109,6 +112,53 @@ def test_lanes_end_with_their_test(tmp_path: Path) -> None:
         ),
     )
     assert ended.returncode == 0 and "2 passed" in ended.stdout, ended.stdout + ended.stderr
+
+
+class Consumer:
+    """Somebody's: keeps the passages by what names their records."""
+
+    def __init__(self) -> None:
+        self.found: set[tuple[int, int]] = set()
+        self.taken = 0
+
+    def on_message(self, topic: str, payload: bytes) -> None:
+        body = json.loads(payload)
+        for seq, record in enumerate(body.get("records", []), body.get("seq", 0)):
+            self.taken += 1
+            if record["kind"] == "passage":
+                self.found.add((body["boot"], seq))
+
+    @property
+    def passages(self) -> int:
+        return len(self.found)
+
+
+def test_the_shown_consumer_counts_as_the_page_says(make_gate_lane: lanes.MakeGateLane) -> None:
+    shown = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[1]
+    made: list[pytest_gateline.VirtualLane] = []
+    consumers: list[Consumer] = []
+
+    def make(**arguments: int) -> pytest_gateline.VirtualLane:
+        made.append(make_gate_lane(latency_ms=arguments["latency_ms"]))
+        return made[-1]
+
+    def consumer() -> Consumer:
+        consumers.append(Consumer())
+        return consumers[-1]
+
+    names: dict[str, object] = {"Consumer": consumer}
+    exec(shown, names)
+    test = names["test_my_consumer_counts_every_passage_once"]
+    assert callable(test)
+    test(make)
+    assert (consumers[0].taken, len(made[0].records)) == (10, 6)
+    assert "Here ten records reach the broker, though the device wrote six: four confirmations were lost" in PAGE
+
+
+@pytest.mark.parametrize("kind", [pytest_gateline.VirtualLane, pytest_gateline.LiveLane, pytest_gateline.Sent])
+def test_the_page_has_every_verb_and_everything_that_can_be_read(kind: type) -> None:
+    missing = [name for name in dir(kind) if not name.startswith("_") and not re.search(rf"[`.]{name}\b", PAGE)]
+    assert set(missing) <= {"close"}  # which the fixtures do
 
 
 def test_two_fixtures_of_one_test_are_two_lanes(
