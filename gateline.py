@@ -50,12 +50,19 @@ def _join_scenario(app: typer.Typer) -> None:
     app.add_typer(app_scenario, name="scenario")
 
 
+def _join_calibrate(app: typer.Typer) -> None:
+    from simulator.calibration.commands import calibrate
+
+    app.command("calibrate")(calibrate)
+
+
 Join = Callable[[typer.Typer], None]
 
 GROUPS: dict[str, Join] = {
     "demo": _join_demo,
     "simulate": _join_simulate,
     "scenario": _join_scenario,
+    "calibrate": _join_calibrate,
     "gateway": _join_gateway,
     "device": _join_device,
 }

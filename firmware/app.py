@@ -46,6 +46,14 @@ def next_boot(storage):
     return boot
 
 
+def _sooner(wait_ms, deadline, now):
+    """The shorter of a wait and the time to a deadline (ticks, or None)."""
+    if deadline is None:
+        return wait_ms
+    left_ms = ticks_diff(deadline, now)
+    return left_ms if left_ms < wait_ms else wait_ms
+
+
 class Gate:
     """``link_factory(settings, seal, boot, board, delivery, version)`` or None for a gate without a network."""
 
@@ -80,10 +88,11 @@ class Gate:
 
     def handle(self, now, events):
         """Everything due at ``now`` (ticks), the input ``events`` first, each at its own time."""
-        started = self._board.ticks_ms()
         for ticks, kind, a, value in events:
             if kind == b.BEAM:
-                self._detected(self.detector.edge(ticks, a, value), ticks)
+                found = self.detector.edge(ticks, a, value)
+                if found:
+                    self._detected(found, ticks)
                 if value == 0 and self.detector.clear():
                     self._cleared(ticks)
             elif kind == b.MEDIUM:
@@ -104,10 +113,10 @@ class Gate:
             if not self.detector.clear():
                 self.turnstile.handle(turnstile.INTRUDED, now)
             self._show()
-        self.reporter.tick(self._epoch())
+        self.reporter.tick(self._board.epoch_ms()[0])
         if self.link is not None:
             self._communicate(self.link, now)
-        took = ticks_diff(self._board.ticks_ms(), started)
+        took = ticks_diff(self._board.ticks_ms(), now)
         if took > self.worst_tick_ms:
             self.worst_tick_ms = took
 
@@ -150,19 +159,15 @@ class Gate:
 
     def next_deadline(self, now):
         """Ticks until which nothing needs doing unless an input or a socket asks; at most a minute ahead."""
-        soonest_ms = _MAX_SLEEP_MS
-        for deadline in (
-            self.turnstile.next_deadline(),
-            self.detector.next_deadline(),
-            self.delivery.next_deadline(),
-            None if self.link is None else self.link.next_deadline(now),
-            None if self.link is None else self._health_deadline(now),
-        ):
-            if deadline is not None:
-                soonest_ms = min(soonest_ms, ticks_diff(deadline, now))
-        close_ms = self.reporter.next_close_in(self._epoch())
-        if close_ms is not None:
-            soonest_ms = min(soonest_ms, close_ms)
+        soonest_ms = self.reporter.next_close_in(self._board.epoch_ms()[0])
+        if soonest_ms is None or soonest_ms > _MAX_SLEEP_MS:
+            soonest_ms = _MAX_SLEEP_MS
+        soonest_ms = _sooner(soonest_ms, self.turnstile.next_deadline(), now)
+        soonest_ms = _sooner(soonest_ms, self.detector.next_deadline(), now)
+        if self.link is not None:
+            soonest_ms = _sooner(soonest_ms, self.delivery.next_deadline(), now)
+            soonest_ms = _sooner(soonest_ms, self.link.next_deadline(now), now)
+            soonest_ms = _sooner(soonest_ms, self._health_deadline(now), now)
         return ticks_add(now, max(0, soonest_ms))
 
     def poll(self, now):

@@ -40,6 +40,51 @@ class Timer:
             self._scheduler._note_cancelled()
 
 
+class Alarm:
+    """One callback whose time is moved often, and mostly later: a gate's next deadline, after each edge of a beam.
+
+    It runs just when, and in that place among what is due at the same millisecond, as if it had been cancelled and
+    asked for anew at each move. But a move to a later time costs nothing until the earlier one has come.
+    """
+
+    __slots__ = ("_due", "_fn", "_ring", "_scheduler", "_timer")
+
+    def __init__(self, scheduler: "Scheduler", fn: Callback) -> None:
+        self._scheduler = scheduler
+        self._fn = fn
+        self._due: tuple[int, int] | None = None  # when, and the place among equals
+        self._timer: Timer | None = None
+        self._ring: Callback = self._wake  # bound once
+
+    def set(self, at_ms: int) -> None:
+        """Run the callback at `at_ms`, and at no other time."""
+        scheduler = self._scheduler
+        if at_ms < scheduler.now_ms:
+            raise ValueError(f"cannot set an alarm for {at_ms} ms: it is {scheduler.now_ms} ms already")
+        self._due = (at_ms, scheduler.place())
+        timer = self._timer
+        if timer is not None:
+            if timer.at_ms <= at_ms:
+                return
+            timer.cancel()
+        self._timer = scheduler.at(at_ms, self._ring, self._due[1])
+
+    def cancel(self) -> None:
+        """The callback does not run until the alarm is set anew."""
+        self._due = None
+
+    def _wake(self) -> None:
+        due = self._due
+        self._timer = None
+        if due is None:
+            return
+        if due[0] > self._scheduler.now_ms:
+            self._timer = self._scheduler.at(due[0], self._ring, due[1])
+            return
+        self._due = None
+        self._fn()
+
+
 class Scheduler:
     """A heap of (at_ms, n, timer): the one source of order in a simulated world."""
 
@@ -49,19 +94,44 @@ class Scheduler:
         self._heap: list[tuple[int, int, Timer]] = []
         self._n = 0
         self._cancelled = 0
+        self._until_ms = start_ms  # how far the present run goes
 
-    def at(self, at_ms: int, fn: Callback) -> Timer:
-        """Run `fn` at virtual time `at_ms`; raises ValueError when that has passed already."""
+    def at(self, at_ms: int, fn: Callback, place: int | None = None) -> Timer:
+        """Run `fn` at virtual time `at_ms`; raises ValueError when that has passed already.
+
+        `place` (see there) puts it among what is due at the same millisecond; the last comes last unless given.
+        """
         if at_ms < self.now_ms:
             raise ValueError(f"cannot schedule for {at_ms} ms: it is {self.now_ms} ms already")
         timer = Timer(self, at_ms, fn)
-        heappush(self._heap, (at_ms, self._n, timer))
-        self._n += 1
+        if place is None:
+            place = self._n
+            self._n = place + 1
+        heappush(self._heap, (at_ms, place, timer))
         return timer
+
+    def place(self) -> int:
+        """The next place among what is due at one millisecond, for an `at` that comes later. Each is given once."""
+        self._n += 1
+        return self._n - 1
 
     def after(self, delay_ms: int, fn: Callback) -> Timer:
         """Run `fn` `delay_ms` from now (0 means: after what is already due at this millisecond)."""
         return self.at(self.now_ms + delay_ms, fn)
+
+    def advance(self, at_ms: int) -> bool:
+        """Let time be `at_ms` already, for a callback whose next business is then: instead of asking for another one.
+
+        False, and nothing has changed, when anything else comes first or at that time, or the run ends before.
+        """
+        if at_ms > self._until_ms:
+            return False
+        next_ms = self.next_at()
+        if next_ms is not None and next_ms <= at_ms:
+            return False
+        self.now_ms = at_ms
+        self.callbacks_run += 1
+        return True
 
     def next_at(self) -> int | None:
         """When the next callback is due in ms, or None when nothing is scheduled."""
@@ -77,8 +147,9 @@ class Scheduler:
         """
         if until_ms < self.now_ms:
             raise ValueError(f"cannot run until {until_ms} ms: it is {self.now_ms} ms already")
-        ran = 0
+        before = self.callbacks_run
         heap = self._heap
+        self._until_ms = until_ms
         while heap and heap[0][0] <= until_ms:
             at_ms, _, timer = heappop(heap)
             fn = timer.fn
@@ -87,11 +158,10 @@ class Scheduler:
                 continue
             timer.fn = None
             self.now_ms = at_ms
-            ran += 1
             self.callbacks_run += 1
             fn()
         self.now_ms = until_ms
-        return ran
+        return self.callbacks_run - before
 
     def __len__(self) -> int:
         """How many callbacks are still to run."""

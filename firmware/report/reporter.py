@@ -45,6 +45,8 @@ class Reporter:
         last = storage.read(_LAST)
         self._last = int(last) if last else None  # the `to` of the tally before
         self._boundary = None  # the last one that was looked at; not known at boot
+        # Epoch ms between which ``tick`` has nothing to do: one interval of one service day, once it was looked at.
+        self._quiet_from = self._quiet_until = 0
 
     @staticmethod
     def _first_number(journal):
@@ -120,17 +122,19 @@ class Reporter:
 
     def next_close_in(self, epoch_ms):
         """Milliseconds to the next boundary at which something may close, or None when nothing is open."""
-        if not (self._tally.count or self._holds() or self._day.count):
+        if not (self._tally.count or self._held_start is not None or self._day.count):
             return None
-        in_ms = self._interval_start(epoch_ms) + self._settings.interval_ms - epoch_ms
-        to_day_ms = DAY_MS - (epoch_ms - self._settings.day_start_ms) % DAY_MS
-        return min(in_ms, to_day_ms)
+        # Outside what was looked at (a boundary since the last tick, or a clock that was set) something may be due now.
+        return self._quiet_until - epoch_ms if self._quiet_from <= epoch_ms < self._quiet_until else 0
 
     def tick(self, epoch_ms):
         """Close what is due. Call at any time; a boundary that was slept through is closed late, not lost."""
+        # Whatever opens belongs to the interval and the day that it opens in: nothing is due before either ends.
+        if self._quiet_from <= epoch_ms < self._quiet_until:
+            return
         boundary = self._interval_start(epoch_ms)
         today = service_day(epoch_ms, self._settings.day_start_ms)
-        if self._holds() and boundary > self._held_start:
+        if self._held_start is not None and boundary > self._held_start:
             self._close_held()
         # Only when a boundary is crossed: a tally that closed as its last rider passed would tell when that was.
         crossed = self._boundary is not None and boundary > self._boundary
@@ -141,9 +145,9 @@ class Reporter:
                 self._close_tally(boundary)
         if self._day.count and self._open_day < today:
             self._close_day()
-
-    def _holds(self):
-        return any(journal.count for journal in self._held)
+        day_start = today * DAY_MS + self._settings.day_start_ms
+        self._quiet_from = max(boundary, day_start)
+        self._quiet_until = min(boundary + self._settings.interval_ms, day_start + DAY_MS)
 
     def _close_held(self):
         for journal in self._held:
@@ -152,6 +156,7 @@ class Reporter:
                 self._shuffle(lines)
                 self._outbox.append_closing(lines, journal.name())
             journal.closed()
+        self._held_start = None
 
     def _close_tally(self, boundary):
         day_start_ms = self._settings.day_start_ms

@@ -9,6 +9,10 @@ from binascii import hexlify
 SEAL_BYTES = 74
 _PREFIX = b',"mac":"'
 
+# The pads as whole numbers: one operation on a long one, instead of sixty-four on short ones.
+_INNER = int.from_bytes(b"\x36" * 64, "big")
+_OUTER = int.from_bytes(b"\x5c" * 64, "big")
+
 
 class Hmac:
     """HMAC-SHA256 (RFC 2104) with one key."""
@@ -16,9 +20,9 @@ class Hmac:
     def __init__(self, key):
         if len(key) > 64:
             key = hashlib.sha256(key).digest()
-        key = key + bytes(64 - len(key))
-        self._inner = bytes(x ^ 0x36 for x in key)
-        self._outer = bytes(x ^ 0x5C for x in key)
+        number = int.from_bytes(key + bytes(64 - len(key)), "big")
+        self._inner = (number ^ _INNER).to_bytes(64, "big")
+        self._outer = (number ^ _OUTER).to_bytes(64, "big")
 
     def digest(self, *parts):
         inner = hashlib.sha256(self._inner)

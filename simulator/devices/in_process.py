@@ -5,7 +5,7 @@ Rules: the firmware's code is used, never copied; time is the scheduler's; rando
 Does not belong here: riders, hardware (simulator/plant), sockets (the link has them).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,7 +15,9 @@ from firmware import config
 from firmware.app import Gate
 from firmware.boards import board as b
 from firmware.boards.storage import FileStorage
-from simulator.clock import Scheduler, Timer, rng
+from simulator.clock import Alarm, Scheduler, rng
+
+_TICKS_MAX = int(TICKS_MAX)
 
 Outputs = Callable[[int, int, int, int, str], None]
 """(t_ms, arm, lamp, sound, name of the turnstile's state)"""
@@ -79,7 +81,7 @@ class InProcessBoard:
         self._random = rng(seed, "board", name)
 
     def ticks_ms(self) -> int:
-        return self._scheduler.now_ms & int(TICKS_MAX)
+        return self._scheduler.now_ms & _TICKS_MAX
 
     def epoch_ms(self) -> tuple[int, bool]:
         return self._epoch_of(self._scheduler.now_ms), True
@@ -127,7 +129,7 @@ class InProcessDevice:
         self._link_factory = link_factory
         self._make_gate = make_gate
         self.storage: Storage = storage or (FileStorage(str(folder)) if folder is not None else MemoryStorage())
-        self._timer: Timer | None = None
+        self._alarm = Alarm(scheduler, self.wake)
         self._boots = 0
         self.gate: Gate | None = None
 
@@ -143,8 +145,7 @@ class InProcessDevice:
 
     def kill(self) -> None:
         """Power off: what is not in storage is gone. (The broker is told, unlike by a process that is killed.)"""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._alarm.cancel()
         if self.gate is not None and self.gate.link is not None:
             self.gate.close()
         self.gate = None
@@ -152,33 +153,31 @@ class InProcessDevice:
     def post(self, t_ms: int, kind: int, a: int | bytes, value: int) -> None:
         """One input event, now. A gate without power takes nothing."""
         if self.gate is not None:
-            self._handle([(t_ms & TICKS_MAX, kind, a, value)])
+            self._handle(((t_ms & _TICKS_MAX, kind, a, value),))
 
     def wake(self) -> None:
         """Let the gate do what is due."""
         if self.gate is not None:
-            self._handle([])
+            self._handle(())
 
     def poll(self) -> tuple[Any, int] | None:
         """(socket, 1 read | 2 write) that the link waits for."""
         return None if self.gate is None else self.gate.poll(self._ticks())
 
     def _ticks(self) -> int:
-        return self._scheduler.now_ms & int(TICKS_MAX)
+        return self._scheduler.now_ms & _TICKS_MAX
 
-    def _handle(self, events: list[tuple[int, int, int | bytes, int]]) -> None:
+    def _handle(self, events: Sequence[tuple[int, int, int | bytes, int]]) -> None:
         gate = self.gate
         assert gate is not None
-        gate.handle(self._ticks(), events)
+        now_ms = self._scheduler.now_ms
+        now = now_ms & _TICKS_MAX
+        gate.handle(now, events)
         if gate.stopping:
             self.kill()
             return
-        if self._timer is not None:
-            self._timer.cancel()
-        now = self._ticks()
-        wait_ms = max(0, ticks_diff(gate.next_deadline(now), now))
-        # Never at this very millisecond again: a socket that wants attention is the loop's business, not the timer's.
-        self._timer = self._scheduler.after(max(1, wait_ms), self.wake)
+        # Never at this very millisecond again: a socket that wants attention is the loop's business, not the alarm's.
+        self._alarm.set(now_ms + max(1, ticks_diff(gate.next_deadline(now), now)))
 
     def stop(self) -> None:
         """A clean end: the firmware says goodbye to the broker."""

@@ -23,7 +23,7 @@ from chumicro_timing.ticks import TICKS_MAX, ticks_diff
 
 from firmware import config
 from firmware.boards import board as b
-from simulator.clock import Scheduler, Timer
+from simulator.clock import Alarm, Scheduler
 from simulator.devices.in_process import Outputs
 from simulator.errors import UserError
 
@@ -93,6 +93,9 @@ class ProcessDevice:
 
     Paced, `clock` gives the virtual ms that it really is now. A device that was told the time of the last event instead
     would run ahead of its world by as long as its start took, and its timers would run out before their time.
+
+    `main` is the module that is started; `decided` hears the words of each decision that a witnessed gate tells
+    (witness_main.py).
     """
 
     def __init__(
@@ -108,6 +111,8 @@ class ProcessDevice:
         speed: int = 0,
         clock: Callable[[], int] | None = None,
         heap_bytes: int = config.HEAP_LIMIT_BYTES,
+        main: str = "firmware.main",
+        decided: Callable[[list[str]], None] | None = None,
     ) -> None:
         self.name: str = settings["device"]
         self.settings = settings
@@ -122,12 +127,14 @@ class ProcessDevice:
         self._server = server
         self._bundle = bundle.resolve()
         self._heap_bytes = heap_bytes
+        self._main = main
+        self._decided = decided
         self._rest = b""
         self._posted: list[int] = []  # virtual times of lines not yet taken
         self._sent = 0
         self._taken = 0
         self._deadline: int | None = None
-        self._timer: Timer | None = None
+        self._alarm = Alarm(scheduler, self._tell_time)
         self.taken_until_ms = 0
         self.served = False  # since its last start it has got as far as waiting
 
@@ -148,7 +155,7 @@ class ProcessDevice:
                 "-X",
                 f"heapsize={self._heap_bytes}",
                 "-m",
-                "firmware.main",
+                self._main,
                 str(self.folder),
                 str(self._server.port),
                 self.name,
@@ -208,8 +215,7 @@ class ProcessDevice:
         self._end()
 
     def _end(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        self._alarm.cancel()
         if self.process is not None:
             self.process.wait()
             self._log.close()
@@ -280,6 +286,8 @@ class ProcessDevice:
         kind, *values = line.split(" ")
         if kind == "O":
             self._outputs(self._scheduler.now_ms, int(values[0]), int(values[1]), int(values[2]), values[3])
+        elif kind == "V" and self._decided is not None:
+            self._decided(values)
         elif kind == "W":
             self._deadline = int(values[0])
             self.served = True
@@ -299,11 +307,8 @@ class ProcessDevice:
             if not self.readable():
                 self._check_alive()
                 raise self.died()
-        if self._timer is not None:
-            self._timer.cancel()
         now_ms = self._scheduler.now_ms
-        wait_ms = max(1, ticks_diff(deadline, now_ms & TICKS_MAX))
-        self._timer = self._scheduler.after(wait_ms, self._tell_time)
+        self._alarm.set(now_ms + max(1, ticks_diff(deadline, now_ms & TICKS_MAX)))
 
     def _tell_time(self) -> None:
         now_ms = self._scheduler.now_ms

@@ -23,8 +23,9 @@ class ArmKind:
 
     `passable` is the position in percent from which a rider walks, `travel_mm` how far its edge moves, `height_mm` how
     high one must go to get over it (0: no arm), `clearance_mm` how low to get under it, `backcock_mm` by how much a
-    tripod turns back before it locks. `safety` says what a closing arm does when it meets a body: reopen, stop where it
-    is until the body has gone, or nothing at all.
+    tripod turns back before it locks, `pace` the share of their free speed that riders keep on their way through (who
+    turns an arm with the body walks slower). `safety` says what a closing arm does when it meets a body: reopen, stop
+    where it is until the body has gone, or nothing at all.
     """
 
     name: str
@@ -39,10 +40,13 @@ class ArmKind:
     clearance_mm: int = 300
     backcock_mm: int = 0
     safety: str = REOPEN
+    pace: float = 1.0
 
     def __post_init__(self) -> None:
         if self.safety not in (REOPEN, STOP, NONE):
             raise ValueError(f"an arm's safety is {REOPEN}, {STOP} or {NONE}, not {self.safety!r}")
+        if not 0.1 <= self.pace <= 1.0:
+            raise ValueError(f"riders keep from 0.1 to 1 of their pace at an arm, not {self.pace:g}")
         if self.opening_ms < 1 or self.closing_ms < 1 or not 0 <= self.passable <= 100:
             raise ValueError("an arm takes at least 1 ms to move, and is passable from 0 to 100 percent on")
 
@@ -65,6 +69,7 @@ TRIPOD = ArmKind(
     clearance_mm=700,
     backcock_mm=150,
     safety=NONE,
+    pace=0.75,
 )
 FLAP = ArmKind(
     "flap", opening_ms=250, closing_ms=350, passable=60, holds_for_lane=True, moving_mass_kg=3.0, holding_force_n=150.0
@@ -80,6 +85,7 @@ FULL_HEIGHT = ArmKind(
     height_mm=2200,
     clearance_mm=50,
     safety=STOP,
+    pace=0.5,
 )
 WIDE = ArmKind(
     "wide", opening_ms=700, closing_ms=900, passable=80, holds_for_lane=True, moving_mass_kg=8.0, travel_mm=900

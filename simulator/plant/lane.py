@@ -123,6 +123,7 @@ class Body:
         "items",
         "kind",
         "lifts",
+        "nearest_mm",
         "next",
         "path",
         "reverse",
@@ -142,6 +143,7 @@ class Body:
         self.reverse = reverse
         self.lifts = lifts
         self.spans: tuple[tuple[Span, ...], ...] = ()
+        self.nearest_mm = 0  # the smallest position of the front at which anything is covered
         self.covers: list[int] = []
         self.items: list[Item] = []
         self.next = 0
@@ -158,7 +160,8 @@ def _nothing() -> None:
 
 
 # Positions of the front by shape, for each geometry: equal lanes share them.
-_SPANS: dict[tuple[Geometry, int], dict[tuple[Shape, tuple[Lift, ...], bool], tuple[tuple[Span, ...], ...]]] = {}
+Covered = tuple[tuple[tuple[Span, ...], ...], int]
+_SPANS: dict[tuple[Geometry, int], dict[tuple[Shape, tuple[Lift, ...], bool], Covered]] = {}
 _SPANS_MAX = 20_000
 
 
@@ -362,7 +365,7 @@ class LanePlant:
         `reverse` for who walks against the lane; `lifts` raise the person on the way (see silhouette.py).
         """
         body = Body(shape, kind, beams.check_path(path), watch, reverse, lifts)
-        body.spans = self._spans(shape, lifts, reverse)
+        body.spans, body.nearest_mm = self._spans(shape, lifts, reverse)
         body.covers = [0] * len(body.spans)
         body.due = partial(self._due, body)
         self._bodies.append(body)
@@ -377,6 +380,8 @@ class LanePlant:
         body.path = way = beams.check_path(path)
         body.items = items = []
         body.next = 0
+        if len(way) == 2 and way[0][1] <= way[1][1] < body.nearest_mm:
+            return  # to the reader
         covers = body.covers
         core, beyond = self._core, self._all
         simple = len(way) == 2 and way[1][1] > way[0][1]
@@ -410,8 +415,8 @@ class LanePlant:
         if not 0 <= beam < self._beams:
             raise ValueError(f"lane {self.name} has no beam {beam}: its beams are 0 to {self._beams - 1}")
 
-    def _spans(self, shape: Shape, lifts: tuple[Lift, ...], reverse: bool) -> tuple[tuple[Span, ...], ...]:
-        """For each thing that can be covered, the positions of the front at which the body covers it."""
+    def _spans(self, shape: Shape, lifts: tuple[Lift, ...], reverse: bool) -> Covered:
+        """For each thing that can be covered, the positions of the front at which the body covers it; the smallest."""
         known = self._known.get((shape, lifts, reverse))
         if known is not None:
             return known
@@ -428,21 +433,25 @@ class LanePlant:
             found.append((span,))
         if len(self._known) >= _SPANS_MAX:
             self._known.clear()
-        self._known[shape, lifts, reverse] = spans = tuple(found)
-        return spans
+        known = tuple(found), min(spans[0][0] for spans in found if spans)
+        self._known[shape, lifts, reverse] = known
+        return known
 
     def _due(self, body: Body) -> None:
-        """All items of this body that are due at this millisecond; then the next is scheduled."""
-        now_ms = self._scheduler.now_ms
+        """All items of this body that are due, up to where somebody else's business comes first."""
+        scheduler = self._scheduler
+        now_ms = scheduler.now_ms
         body.timer = None
-        items = body.items
+        items, covers = body.items, body.covers
         while body.next < len(items):
             at_ms, _, index, blocked = items[body.next]
             if at_ms > now_ms:
-                body.timer = self._scheduler.at(at_ms, body.due)
-                return
+                if not scheduler.advance(at_ms):
+                    body.timer = scheduler.at(at_ms, body.due)
+                    return
+                now_ms = at_ms
             body.next += 1
-            body.covers[index] = blocked
+            covers[index] = blocked
             if index < self._arm:
                 self._edge(now_ms, index, blocked)
             elif index == self._core:

@@ -26,11 +26,7 @@ _STAND_MM, _QUEUE_MM, _AWAY_MM = -300, -1000, 550
 def build(scenario: Scenario, folder: Path, seed: int | None = None) -> Spec:
     """The run that the scenario asks for; `folder` is where its file lies, for counts named in it. Raises UserError."""
     head = scenario.scenario
-    date = scenario.demand.date if scenario.demand.entries_per_h is None else "2025-08-14"
-    try:
-        midnight = datetime.strptime(date, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
-        raise UserError(f"demand.date is {date!r}; allowed is a date such as 2025-08-14") from None
+    midnight = datetime.strptime(scenario.demand.date, "%Y-%m-%d").replace(tzinfo=UTC)
     report = scenario.report
     return Spec(
         name=head.name,
@@ -43,6 +39,9 @@ def build(scenario: Scenario, folder: Path, seed: int | None = None) -> Spec:
             scenario.behaviours,
             scenario.population.consent,
             scenario.population.day_pass,
+            scenario.population.unprepared,
+            scenario.population.search_s,
+            scenario.population.tap_ms,
         ),
         fires=tuple((round(event.at_min * 60_000), round(event.for_s * 1000)) for event in scenario.event),
         report={

@@ -4,15 +4,12 @@ import json
 import os
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from simulator.clock import rng
 from simulator.devices.process import micropython_available
@@ -22,11 +19,11 @@ from simulator.scenario.build import build, geometry, make_arm
 from simulator.scenario.load import load
 from simulator.scenario.models import Scenario
 from simulator.study import parquet
-from simulator.study.execute import Result, execute, seeds, write_json
-from simulator.study.paced import TooLate
+from simulator.study.bar import bar
+from simulator.study.execute import Options, Result, execute_all, seeds, write_json
 from simulator.study.scorecard import Scorecard
 from simulator.study.scorecard_view import show as show_card
-from simulator.study.spec import Spec
+from simulator.study.spec import Spec, StationSpec
 from simulator.world import bodies
 
 _SHOW_SPEED_MMPS = 1340  # Weidmann 1993
@@ -42,12 +39,12 @@ def new(file: File) -> None:
     text = files("simulator.scenario").joinpath("template.toml").read_text(encoding="utf-8")
     try:
         with file.open("x", encoding="utf-8") as out:
-            out.write(text.replace("FILE", str(file)))
+            out.write(text.replace("FILE", str(file)).replace("PICTURE", str(file.with_suffix(".svg"))))
     except FileExistsError:
         raise UserError(f"{file} is there already, and stays as it is. Choose another name.") from None
     except OSError as error:
         raise UserError(f"Can't write {file}: {error.strerror}.") from error
-    print(f"{file} is written. Next: gateline simulate {file}")
+    print(f"{file} is written. Next: gateline simulate {file}, or gateline scenario show {file}")
 
 
 @app.command()
@@ -56,23 +53,25 @@ def check(file: File) -> None:
     spec = build(load(file), file.parent)
     lanes = sum(len(station.lanes) for station in spec.stations)
     stations = f"{len(spec.stations)} stations, " if len(spec.stations) > 1 else ""
-    riders = sum(_riders(spec, n) for n in range(len(spec.stations)))
-    hours = spec.duration_ms / 3_600_000
-    print(f"{file} is good: {stations}{lanes} lanes, {hours:g} h, about {riders:,.0f} riders.")
+    riders = sum(_riders(spec, station) for station in spec.stations)
+    few = "lane" if lanes == 1 else "lanes"
+    print(f"{file} is good: {stations}{lanes} {few}, {_hours(spec)}, about {riders:,.0f} riders.")
 
 
-def _riders(spec: Spec, station: int) -> float:
-    """How many are expected."""
-    part = spec.stations[station]
-    ways = {lane.way for lane in part.lanes}
-    streams = [part.demand, *part.own_demand.values()] if part.own_demand else [part.demand]
-    minutes = range(0, spec.duration_ms, 60_000)
+def _hours(spec: Spec) -> str:
+    return f"{round(spec.duration_ms / 3_600_000, 2):g} h"
+
+
+def _riders(spec: Spec, station: StationSpec) -> float:
+    """How many are expected: by the station's stream where a lane shares it, and by the lanes' own."""
+    streams = [(station.own_demand[lane.name], lane.way) for lane in station.lanes if lane.name in station.own_demand]
+    if station.demand is not None:
+        shared = {lane.way for lane in station.lanes if lane.name not in station.own_demand}
+        streams += [(station.demand, way) for way in sorted(shared)]
     return sum(
         demand.per_minute(way, at_ms) * min(1.0, (spec.duration_ms - at_ms) / 60_000)
-        for demand in streams
-        if demand is not None
-        for way in ways
-        for at_ms in minutes
+        for demand, way in streams
+        for at_ms in range(0, spec.duration_ms, 60_000)
     )
 
 
@@ -148,12 +147,12 @@ def simulate(
     first = scenario.scenario.seed if seed is None else seed
     specs = [build(scenario, file.parent, number) for number in seeds(first, repeat)]
     folder = None if out is None else parquet.run_folder(out)
-    options = _Options(folder, edges, workers or os.cpu_count() or 1, micropython, 1.0 if realtime else speed)
+    pace = 1.0 if realtime else speed
+    # Runs that keep real time come one after the other: side by side they would make each other late.
+    processes = 1 if pace is not None else workers or os.cpu_count() or 1
+    options = Options(edges=edges, workers=processes, micropython=micropython, speed=pace)
     try:
-        results = _execute(specs, options, quiet=as_json)
-    except TooLate as error:
-        print(f"gateline: {error}", file=sys.stderr)
-        raise typer.Exit(1) from error
+        results = _execute(specs, folder, options, quiet=as_json)
     except KeyboardInterrupt:
         print("gateline: Interrupted; no figures.", file=sys.stderr)
         raise typer.Exit(130) from None
@@ -174,47 +173,18 @@ def simulate(
             print(f"\nWritten: {folder} (truth, records, joined{', edges' if edges else ''}, scorecard.json).")
 
 
-@dataclass(frozen=True)
-class _Options:
-    folder: Path | None
-    edges: bool
-    workers: int
-    micropython: bool
-    speed: float | None
-
-
-def _execute(specs: list[Spec], options: _Options, quiet: bool) -> list[Result]:
-    """All runs, one after the other, with a bar where somebody watches."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    results = []
-    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as progress:
-        for spec in specs:
-            task = progress.add_task(f"{spec.name}, seed {spec.seed}", total=1.0)
-            results.append(
-                execute(
-                    spec,
-                    folder=_seed_folder(options.folder, spec.seed, len(specs)),
-                    edges=options.edges,
-                    workers=options.workers,
-                    micropython=options.micropython,
-                    speed=options.speed,
-                    progress=partial(_update, progress, task),
-                )
-            )
-    return results
-
-
-def _update(progress: Progress, task: TaskID, share: float) -> None:
-    progress.update(task, completed=share)
+def _execute(specs: list[Spec], folder: Path | None, options: Options, quiet: bool) -> list[Result]:
+    """All runs, side by side, with a bar where somebody watches."""
+    said = f"{len(specs)} seeds" if len(specs) > 1 else f"seed {specs[0].seed}"
+    runs = [(spec, _seed_folder(folder, spec.seed, len(specs))) for spec in specs]
+    with bar(f"{specs[0].name}, {said}", quiet) as progress:
+        return execute_all(runs, options, progress)
 
 
 def _seed_folder(folder: Path | None, seed: int, repeat: int) -> Path | None:
     if folder is None or repeat == 1:
         return folder
-    own = folder / f"seed-{seed}"
-    own.mkdir()
-    return own
+    return parquet.run_folder(folder / f"seed-{seed}")
 
 
 def _said(specs: list[Spec], results: list[Result], card: Scorecard) -> dict[str, object]:
@@ -234,4 +204,5 @@ def _said(specs: list[Spec], results: list[Result], card: Scorecard) -> dict[str
 def _title(specs: list[Spec], results: list[Result]) -> str:
     riders = sum(result.riders for result in results)
     runs = f", {len(specs)} seeds from {specs[0].seed}" if len(specs) > 1 else f", seed {specs[0].seed}"
-    return f"{specs[0].name}{runs}: {riders:,} riders in {specs[0].duration_ms / 3_600_000:g} h"
+    times = f"{len(specs)} × " if len(specs) > 1 else ""
+    return f"{specs[0].name}{runs}: {riders:,} riders in {times}{_hours(specs[0])}"

@@ -25,7 +25,7 @@ def lane_svg(title: str, geometry: Geometry, arm: ArmKind, shape: Shape, speed_m
     top_mm = max(shape.high_mm, arm.height_mm, *(beam.z_mm for beam in geometry.beams)) + 150
     width = max(_WIDTH_MIN, round((right_mm - left_mm) * _SCALE) + 2 * _MARGIN)
     side = round(top_mm * _SCALE)
-    chart_top = side + 130
+    chart_top = side + 138
     height = chart_top + _CHART_ROW * len(geometry.beams) + 60
     picture = draw.Drawing(width, height, font_family=_FONT)
 
@@ -79,13 +79,29 @@ def lane_svg(title: str, geometry: Geometry, arm: ArmKind, shape: Shape, speed_m
             draw.Circle(x(beam.x_mm), z(beam.z_mm), 5, stroke=_BEAM, stroke_width=2, fill=_BEAM if hit else "none")
         )
         picture.append(draw.Text(str(n), 10, x(beam.x_mm) + 8, z(beam.z_mm) - 5, fill=_BEAM))
-    picture.append(draw.Text(f"→ {rider}", 11, x(left_mm), z(0) + 36, fill=_INK))
-    legend = "red: a beam (filled: broken now); blue: the person; amber: what they have along; green: the arm"
-    picture.append(draw.Text(legend, 10, _MARGIN, z(0) + 54, fill=_INK))
+    picture.append(draw.Text(f"Rider: {_readable(rider)}, walking this way →", 12, _MARGIN, z(0) + 38, fill=_INK))
+    _legend(picture, z(0) + 58)
     _chart(picture, geometry, shape, speed_mmps, from_mm, chart_top, width)
     text = picture.as_svg()
     assert isinstance(text, str)
     return text
+
+
+def _readable(rider: str) -> str:
+    return rider.replace("_", " ")
+
+
+def _legend(picture: draw.Drawing, y: float) -> None:
+    at: float = _MARGIN
+    for colour, text in (
+        (_BEAM, "beam (filled: broken now)"),
+        (_BODY, "the person"),
+        (_THING, "what they have along"),
+        (_ARM, "the arm"),
+    ):
+        picture.append(draw.Rectangle(at, y - 8, 9, 9, fill=colour))
+        picture.append(draw.Text(text, 10, at + 13, y, fill=_INK))
+        at += 30 + 5.4 * len(text)
 
 
 def _chart(
@@ -96,11 +112,17 @@ def _chart(
     end_ms = (to_mm - from_mm) * 1000 // speed_mmps
     path = ((0, from_mm), (end_ms, to_mm))
     across = width - 2 * _MARGIN
-    title = f"beams broken while walking through at {speed_mmps / 1000:.2f} m/s"
-    picture.append(draw.Text(title, 11, _MARGIN, top - 10, fill=_INK))
-    for n, beam in enumerate(geometry.beams):
-        y = top + n * _CHART_ROW
+    title = f"Which beams are broken when, at {speed_mmps / 1000:.2f} m/s"
+    picture.append(draw.Text(title, 12, _MARGIN, top - 10, fill=_INK))
+    # Rows of one height together, the highest first: so they are read as a detector reads them.
+    order = sorted(range(len(geometry.beams)), key=lambda n: (-geometry.beams[n].z_mm, n))
+    for row, n in enumerate(order):
+        beam = geometry.beams[n]
+        y = top + row * _CHART_ROW
         picture.append(draw.Text(str(n), 10, _MARGIN - 8, y + 11, fill=_BEAM, text_anchor="end"))
+        if row == 0 or beam.z_mm != geometry.beams[order[row - 1]].z_mm:
+            height = f"{beam.z_mm / 1000:g} m"
+            picture.append(draw.Text(height, 10, width - _MARGIN + 6, y + 11, fill=_INK))
         picture.append(draw.Line(_MARGIN, y + 13, width - _MARGIN, y + 13, stroke=_FAINT, stroke_width=0.4))
         spans = front_spans(shape, beam.x_mm, beam.z_mm, (), False)
         edges = beams.edges(path, spans) if spans else []

@@ -1,11 +1,12 @@
 """What a scenario file may say. Units are in the names: `_s`, `_min`, `_h`, `_m`, `_mm`, `_ms`; shares are 0 to 1.
 
-Rules: unknown keys are errors; nothing here reads files or makes lanes (load.py, build.py). docs/scenarios.md lists all
-of it, and a test compares.
+Rules: unknown keys are errors, and so is a value of another type: nothing is guessed. Every number has a limit, so that
+no slip of a key makes a run that never ends. Nothing here reads files or makes lanes (load.py, build.py).
+docs/scenarios.md lists all of it, and a test compares.
 """
 
+import datetime
 import re
-from collections import Counter
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -21,14 +22,25 @@ ALL_STATIONS = "all"
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
+PerHour = Annotated[float, Field(ge=0, le=100_000)]
+Minutes = Annotated[float, Field(ge=0, le=7 * 24 * 60)]
+Seconds = Annotated[float, Field(ge=0, le=3600)]
+Length = Annotated[float, Field(ge=0, le=20)]
+Height = Annotated[float, Field(ge=0, le=3)]
+
+
+class Wrong(ValueError):
+    """What a whole table gets wrong; `key` is the one in it, or below it, that is to blame."""
+
+    def __init__(self, text: str, *key: str | int) -> None:
+        super().__init__(text)
+        self.key = key
 
 
 class Part(BaseModel):
     """Any table of a scenario."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Head(Part):
@@ -36,9 +48,14 @@ class Head(Part):
 
     name: Name
     description: str = ""
-    seed: Annotated[int, Field(ge=0)] = 1
+    seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 1
     start: str = "18:00"
-    duration_min: Annotated[float, Field(gt=0, le=7 * 24 * 60)] = 60
+    duration_min: Annotated[float, Field(ge=0.1, le=7 * 24 * 60)] = 60
+
+    @field_validator("start", mode="before")
+    @classmethod
+    def _unquoted(cls, value: Any) -> Any:
+        return value.strftime("%H:%M") if isinstance(value, datetime.time) else value
 
     @field_validator("start")
     @classmethod
@@ -60,23 +77,49 @@ class DemandPart(Part):
     station: str = PEAK_STATION
     date: str = PEAK_DATE
     file: str | None = None
-    scale: NotNegative = 1.0
-    entries_per_h: NotNegative | None = None
-    exits_per_h: NotNegative | None = None
-    train_headway_s: NotNegative = 0.0
-    train_spread_s: Positive = 40.0
-    riders_per_lane_min: Positive = 18.0
+    scale: Annotated[float, Field(ge=0, le=100)] = 1.0
+    entries_per_h: PerHour | None = None
+    exits_per_h: PerHour | None = None
+    train_headway_s: Annotated[float, Field(ge=0, le=86_400)] = 0.0
+    train_spread_s: Annotated[float, Field(gt=0, le=3600)] = 40.0
+    riders_per_lane_min: Annotated[float, Field(ge=1, le=60)] = 18.0
+
+    @field_validator("date", mode="before")
+    @classmethod
+    def _unquoted(cls, value: Any) -> Any:
+        return value.isoformat() if type(value) is datetime.date else value
+
+    @field_validator("date")
+    @classmethod
+    def _date(cls, value: str) -> str:
+        try:
+            return datetime.datetime.strptime(value, "%Y-%m-%d").date().isoformat()
+        except ValueError:
+            raise ValueError('a date such as "2025-08-14"') from None
+
+    @field_validator("train_headway_s")
+    @classmethod
+    def _headway(cls, value: float) -> float:
+        if 0 < value < 1:
+            raise ValueError("0 (no trains), or 1 or more")
+        return value
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         constant = self.entries_per_h is not None or self.exits_per_h is not None
         if constant and (self.file is not None or self.model_fields_set & {"station", "date"}):
-            raise ValueError("give either counts (station, date, file) or a constant flow (entries_per_h, exits_per_h)")
+            key = next(name for name in ("file", "station", "date") if name in self.model_fields_set)
+            raise Wrong(
+                "was given beside a constant flow; give either counts (station, date, file) or a flow (entries_per_h, "
+                "exits_per_h)",
+                key,
+            )
         return self
 
 
 class PopulationPart(Part):
-    """Who comes: shares of kinds of riders, which add up to 1, and of two choices."""
+    """Who comes: shares of kinds of riders, which add up to 1, of two choices, and of those who search for their medium
+    only at the reader. `tap_ms` replaces the usual mixture of tap times by one."""
 
     adult: Share | None = None
     backpack: Share = 0.0
@@ -90,6 +133,9 @@ class PopulationPart(Part):
     dog: Share = 0.0
     consent: Share = 0.55
     day_pass: Share = 0.30
+    unprepared: Share = 0.0
+    search_s: Annotated[tuple[Seconds, Seconds], Field(strict=False)] = (1.0, 4.0)
+    tap_ms: Annotated[int, Field(ge=1, le=60_000)] | None = None
 
     @property
     def kinds(self) -> dict[str, float]:
@@ -100,10 +146,12 @@ class PopulationPart(Part):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
+        if self.search_s[0] > self.search_s[1]:
+            raise Wrong(f"{list(self.search_s)} was given; allowed is the smaller end first", "search_s")
         total = sum(self.kinds.values())
         if self.kinds[bodies.ADULT] < -1e-9 or abs(total - 1.0) > 1e-6:
             others = total if self.adult is not None else 1.0 - self.kinds[bodies.ADULT]
-            raise ValueError(
+            raise Wrong(
                 f"the shares of kinds of riders add up to {others:g}; they must add up to 1 (or leave out adult)"
             )
         return self
@@ -113,22 +161,23 @@ class ArmPart(Part):
     """A make of arm of one's own: a known kind, and what is different about it."""
 
     kind: Literal["paddle", "tripod", "flap", "full_height", "wide", "none"]
-    opening_ms: Annotated[int, Field(ge=1)] | None = None
-    closing_ms: Annotated[int, Field(ge=1)] | None = None
+    opening_ms: Annotated[int, Field(ge=1, le=60_000)] | None = None
+    closing_ms: Annotated[int, Field(ge=1, le=60_000)] | None = None
     passable: Annotated[int, Field(ge=0, le=100)] | None = None
-    moving_mass_kg: NotNegative | None = None
-    holding_force_n: NotNegative | None = None
-    height_m: NotNegative | None = None
-    clearance_m: NotNegative | None = None
-    backcock_m: NotNegative | None = None
+    moving_mass_kg: Annotated[float, Field(ge=0, le=1000)] | None = None
+    holding_force_n: Annotated[float, Field(ge=0, le=100_000)] | None = None
+    height_m: Height | None = None
+    clearance_m: Height | None = None
+    backcock_m: Height | None = None
     safety: Literal["reopen", "stop", "none"] | None = None
+    pace: Annotated[float, Field(ge=0.1, le=1)] | None = None
 
 
 class BeamPart(Part):
     """A beam across the lane, `x_m` along it from the first, `z_m` above the floor."""
 
-    x_m: NotNegative
-    z_m: NotNegative = 0.9
+    x_m: Length
+    z_m: Height = 0.9
 
 
 class NoisePart(Part):
@@ -136,17 +185,17 @@ class NoisePart(Part):
 
     debounce_ms: Annotated[int, Field(ge=0, le=5000)] = 0
     latency_ms: Annotated[int, Field(ge=0, le=5000)] = 0
-    dust_per_h: NotNegative = 0.0
-    dust_ms: Positive = 40.0
-    sunlight_per_h: NotNegative = 0.0
-    sunlight_ms: Positive = 80.0
+    dust_per_h: PerHour = 0.0
+    dust_ms: Annotated[float, Field(ge=1, le=3_600_000)] = 40.0
+    sunlight_per_h: PerHour = 0.0
+    sunlight_ms: Annotated[float, Field(ge=1, le=3_600_000)] = 80.0
     misalignment_mm: Annotated[int, Field(ge=-200, le=200)] = 0
 
 
 class ReaderPart(Part):
     """The reader: the share of presentations that it does not read."""
 
-    misread: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    misread: Annotated[float, Field(ge=0, le=0.9)] = 0.0
 
 
 class LanePart(Part):
@@ -156,16 +205,16 @@ class LanePart(Part):
     count: Annotated[int, Field(ge=1, le=200)] = 1
     way: Literal["entry", "exit"] = "entry"
     arm: str = "paddle"
-    arm_x_m: NotNegative | None = None
+    arm_x_m: Length | None = None
     detector: Literal["single", "ordered", "profile"] = "ordered"
-    beams: tuple[BeamPart, ...] | None = None
+    beams: Annotated[tuple[BeamPart, ...], Field(strict=False)] | None = None
     beam_count: Annotated[int, Field(ge=1, le=24)] | None = None
-    beam_gap_m: Positive = 0.15
-    beam_z_m: NotNegative = 0.9
+    beam_gap_m: Annotated[float, Field(ge=0.01, le=2)] = 0.15
+    beam_z_m: Height = 0.9
     release_s: Annotated[float, Field(ge=0.1, le=3600)] = 5.0
     refuse_s: Annotated[float, Field(ge=0.1, le=3600)] = 1.5
-    entries_per_h: NotNegative | None = None
-    exits_per_h: NotNegative | None = None
+    entries_per_h: PerHour | None = None
+    exits_per_h: PerHour | None = None
     noise: NoisePart = NoisePart()
     reader: ReaderPart = ReaderPart()
 
@@ -183,38 +232,63 @@ class LanePart(Part):
         return tuple(BeamPart(x_m=round(n * self.beam_gap_m, 3), z_m=self.beam_z_m) for n in range(count))
 
     @model_validator(mode="after")
-    def _beams_fit(self) -> Self:
-        if self.beams is not None and self.beam_count is not None:
-            raise ValueError("give either beams or beam_count, not both")
-        places = self.places
-        xs = [beam.x_m for beam in places]
-        if not places or xs[0] != 0:
-            raise ValueError("the first beam must be at x_m = 0.0: lanes are measured from it")
-        if xs != sorted(xs):
-            raise ValueError("beams must be given in the order in which riders meet them (x_m growing)")
-        if len(set(places)) != len(places):
-            raise ValueError("two beams are in the same place")
-        if len(places) > 24:
-            raise ValueError(f"a lane has at most 24 beams, not {len(places)}")
-        if self.detector == SINGLE and len(places) != 1:
-            raise ValueError(f'detector = "single" works with exactly 1 beam, not {len(places)}')
-        if self.detector == ORDERED and len(places) < 2:
-            raise ValueError('detector = "ordered" needs at least 2 beams to tell a direction')
-        if self.detector == ORDERED and len(set(xs)) != len(xs):
-            raise ValueError('detector = "ordered" needs each beam further along than the one before (x_m)')
-        heights = {beam.z_m for beam in places}
-        if self.detector == PROFILE and not (8 <= len(places) <= 24 and 2 <= len(heights) <= 3):
-            raise ValueError(
-                f'detector = "profile" needs 8 to 24 beams at 2 or 3 heights (z_m), not {len(places)} at {len(heights)}'
-            )
+    def _names_fit(self) -> Self:
+        if len(self.names[-1]) > 32:
+            raise Wrong(f'the last lane would be named "{self.names[-1]}"; a name has at most 32 characters', "name")
         return self
+
+    @model_validator(mode="after")
+    def _own_stream_fits(self) -> Self:
+        wrong = "exits_per_h" if self.way == "entry" else "entries_per_h"
+        if getattr(self, wrong) is not None:
+            right = "entries_per_h" if self.way == "entry" else "exits_per_h"
+            raise Wrong(f'a lane with way = "{self.way}" gets riders of its own by {right}, not by {wrong}', wrong)
+        return self
+
+    @model_validator(mode="after")
+    def _beams_fit(self) -> Self:
+        own = "beams" if self.beams is not None else "beam_count"
+        if self.beams is not None and self.beam_count is not None:
+            raise Wrong("was given beside beams; give one of them", "beam_count")
+        places = [(round(beam.x_m * 1000), round(beam.z_m * 1000)) for beam in self.places]
+        along = [x_mm for x_mm, _ in places]
+        heights = {z_mm for _, z_mm in places}
+        if not places or along[0] != 0:
+            raise Wrong("the first beam must be at x_m = 0.0: lanes are measured from it", own)
+        if along != sorted(along):
+            raise Wrong("beams must be given in the order in which riders meet them (x_m growing)", own)
+        if len(set(places)) != len(places):
+            raise Wrong("two beams are in the same place, to the millimetre", own)
+        if len(places) > 24:
+            raise Wrong(f"{len(places)} beams were given; a lane has at most 24", own)
+        if self.detector == SINGLE and len(places) != 1:
+            raise Wrong(f'{len(places)} beams were given; detector = "single" works with exactly 1', own)
+        if self.detector == ORDERED and len(places) < 2:
+            raise Wrong(f'{len(places)} beam was given; detector = "ordered" needs 2 or more to tell a direction', own)
+        if self.detector == ORDERED and len(set(along)) != len(along):
+            raise Wrong('detector = "ordered" needs each beam further along than the one before (x_m)', own)
+        if self.detector == PROFILE:
+            self._profile_fits(places, heights, "beams" if self.beams is not None else "detector")
+        return self
+
+    @staticmethod
+    def _profile_fits(places: list[tuple[int, int]], heights: set[int], own: str) -> None:
+        if len(places) < 8 or not 2 <= len(heights) <= 3:
+            high = ", ".join(f"{z_mm / 1000:g}" for z_mm in sorted(heights))
+            raise Wrong(
+                f"{len(places)} beams were given, at heights of {high} m; "
+                'detector = "profile" needs 8 to 24 at 2 or 3 heights (z_m)',
+                own,
+            )
+        if sum(z_mm == max(heights) for _, z_mm in places) < 2:
+            raise Wrong('detector = "profile" needs 2 or more beams at the greatest height (z_m)', own)
 
 
 class FaultPart(Part):
     """Something breaks: at a minute of the run, for so long, in a lane."""
 
-    at_min: NotNegative
-    for_min: Positive
+    at_min: Minutes
+    for_min: Annotated[float, Field(gt=0, le=7 * 24 * 60)]
     what: Literal["beam_stuck_on", "beam_stuck_off", "reader_dead", "arm_jammed", "power_cut", "network_cut"]
     lane: str
     beam: Annotated[int, Field(ge=0, le=23)] = 0
@@ -224,17 +298,17 @@ class FaultRatePart(Part):
     """Something breaks by chance, in every lane (or one): mean time between failures, mean time to repair."""
 
     what: Literal["beam_stuck_on", "beam_stuck_off", "reader_dead", "arm_jammed", "power_cut", "network_cut"]
-    mtbf_h: Positive
-    repair_min: Positive = 30.0
+    mtbf_h: Annotated[float, Field(ge=0.01, le=1_000_000)]
+    repair_min: Annotated[float, Field(ge=0.01, le=100_000)] = 30.0
     lane: str | None = None
 
 
 class EventPart(Part):
     """The fire contact closes for a while: all gates are released."""
 
-    at_min: NotNegative
+    at_min: Minutes
     what: Literal["fire"]
-    for_s: Positive
+    for_s: Annotated[float, Field(ge=0.1, le=7 * 24 * 3600)]
 
 
 class ReportPart(Part):
@@ -253,10 +327,10 @@ class Scenario(Part):
     population: PopulationPart = PopulationPart()
     behaviour: dict[str, dict[str, Any]] = {}
     arm: dict[Name, ArmPart] = {}
-    lane: tuple[LanePart, ...] = ()
-    fault: tuple[FaultPart, ...] = ()
-    fault_rate: tuple[FaultRatePart, ...] = ()
-    event: tuple[EventPart, ...] = ()
+    lane: Annotated[tuple[LanePart, ...], Field(strict=False)] = ()
+    fault: Annotated[tuple[FaultPart, ...], Field(strict=False)] = ()
+    fault_rate: Annotated[tuple[FaultRatePart, ...], Field(strict=False)] = ()
+    event: Annotated[tuple[EventPart, ...], Field(strict=False)] = ()
     report: ReportPart = ReportPart()
 
     @property
@@ -272,10 +346,13 @@ class Scenario(Part):
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
         if not self.lane:
-            raise ValueError("a scenario needs at least one [[lane]]")
-        twice = [name for name, count in Counter(self.lane_names).items() if count > 1]
-        if twice:
-            raise ValueError(f"two lanes are named {twice[0]!r}: give each a name of its own")
+            raise Wrong("there is no lane; needed is at least one [[lane]]", "lane")
+        before: set[str] = set()
+        for n, lane in enumerate(self.lane):
+            for name in lane.names:
+                if name in before:
+                    raise Wrong(f'a lane before this one is named "{name}" too; give each a name of its own', "lane", n)
+                before.add(name)
         return self
 
 

@@ -8,7 +8,7 @@ import json
 import multiprocessing
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -49,43 +49,56 @@ class Result:
     contacts: int
 
 
-def execute(
-    spec: Spec,
-    *,
-    folder: Path | None = None,
-    edges: bool = True,
-    workers: int = 1,
-    micropython: bool = False,
-    transcript: bool = False,
-    speed: float | None = None,
-    progress: Progress | None = None,
-) -> Result:
-    """Run it all, at a multiple of real time when `speed` is given (one station; raises TooLate).
+@dataclass(frozen=True)
+class Options:
+    """How to run. `workers` are processes; `speed` is a multiple of real time (None: as fast as can be)."""
 
-    `folder` (an empty one) gets the Parquet files; `edges` False leaves out the largest of them.
-    """
-    if speed is not None and len(spec.stations) > 1:
-        raise UserError(f"A paced run is of one station; {spec.name} has {len(spec.stations)}.")
+    edges: bool = True
+    workers: int = 1
+    micropython: bool = False
+    transcript: bool = False
+    speed: float | None = None
+
+
+def execute(
+    spec: Spec, options: Options = Options(), *, folder: Path | None = None, progress: Progress | None = None
+) -> Result:
+    """Run it all. `folder` (an empty one) gets the Parquet files. A paced run is of one station; raises TooLate."""
+    return execute_all([(spec, folder)], options, progress)[0]
+
+
+def execute_all(
+    runs: Sequence[tuple[Spec, Path | None]], options: Options = Options(), progress: Progress | None = None
+) -> list[Result]:
+    """Several runs, with their stations spread over one set of processes; a result for each, in order."""
+    for spec, _ in runs:
+        if options.speed is not None and len(spec.stations) > 1:
+            raise UserError(f"A paced run is of one station; {spec.name} has {len(spec.stations)}.")
     with ExitStack() as stack:
-        parts_folder = None
-        if folder is not None:
-            parts_folder = folder / "parts"
-            parts_folder.mkdir()
-            stack.callback(shutil.rmtree, parts_folder, ignore_errors=True)
-        jobs = [
-            _Job(
-                replace(spec, stations=(station,)),
-                None if parts_folder is None else parts_folder / f"{n:04d}",
-                edges,
-                micropython,
-                transcript,
-                speed,
-            )
-            for n, station in enumerate(spec.stations)
-        ]
-        parts = _run_all(jobs, workers, progress)
-        if folder is not None:
-            _merge(folder, [job.folder for job in jobs if job.folder is not None], edges)
+        jobs: list[_Job] = []
+        spans: list[range] = []
+        for spec, folder in runs:
+            parts_folder = None
+            if folder is not None:
+                parts_folder = parquet.run_folder(folder / "parts")
+                stack.callback(shutil.rmtree, parts_folder, ignore_errors=True)
+            spans.append(range(len(jobs), len(jobs) + len(spec.stations)))
+            jobs += [
+                _Job(
+                    replace(spec, stations=(station,)),
+                    None if parts_folder is None else parts_folder / f"{n:04d}",
+                    options,
+                )
+                for n, station in enumerate(spec.stations)
+            ]
+        parts = _run_all(jobs, options.workers, progress)
+        for (_, folder), span in zip(runs, spans, strict=True):
+            if folder is not None:
+                _merge(folder, [job.folder for job in jobs[span.start : span.stop] if job.folder], options.edges)
+    return [_joined(parts[span.start : span.stop]) for span in spans]
+
+
+def _joined(parts: Sequence[Part]) -> Result:
     tally = Tally()
     digests: dict[str, str] = {}
     for part in parts:
@@ -102,12 +115,11 @@ def execute(
 
 @dataclass(frozen=True)
 class _Job:
+    """One station of one run."""
+
     spec: Spec
     folder: Path | None
-    edges: bool
-    micropython: bool
-    transcript: bool
-    speed: float | None
+    options: Options
 
 
 def _run_all(jobs: list[_Job], workers: int, progress: Progress | None) -> list[Part]:
@@ -160,27 +172,27 @@ def _weight(spec: Spec) -> float:
 
 
 def _run_part(job: _Job, progress: Progress | None = None) -> Part:
-    spec = job.spec
+    spec, options = job.spec, job.options
     crossings: list[Crossing] = []
     verdicts: list[Verdict] = []
     with ExitStack() as stack:
         edge_sink = None
         if job.folder is not None:
-            job.folder.mkdir()
-            if job.edges:
+            parquet.run_folder(job.folder)
+            if options.edges:
                 edge_sink = stack.enter_context(parquet.TableWriter(job.folder, parquet.EDGES)).add
         hardware = None
-        if job.micropython:
+        if options.micropython:
             hardware = MicroPython(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gateline-"))))
             stack.callback(hardware.close)
         sinks = Sinks(crossings.append, verdicts.append, edge_sink)
-        run = StationRun(spec, spec.stations[0], sinks, micropython=hardware, transcript=job.transcript)
+        run = StationRun(spec, spec.stations[0], sinks, micropython=hardware, transcript=options.transcript)
         stack.callback(run.close)
-        for reached_ms in run.steps() if job.speed is None else paced_steps(run, job.speed):
+        for reached_ms in run.steps() if options.speed is None else paced_steps(run, options.speed):
             if progress is not None:
                 progress(min(1.0, reached_ms / spec.duration_ms))
         run.close()
-        digests = run.digests() if job.transcript else {}
+        digests = run.digests() if options.transcript else {}
     rows = list(join.join(crossings, verdicts))
     tally = Tally()
     tally.add_rows(crossings, rows, spec.duration_ms)

@@ -1,6 +1,7 @@
 """Confidence intervals: how sure a figure is that was counted in one run, or averaged over several.
 
-Wilson's interval for a share (Wilson 1927), Student's t for a mean over seeds. 95 % both. Pure.
+Wilson's interval for a share (Wilson 1927), the same score interval for a rate of counted events (Poisson), Student's t
+for a mean over seeds. All 95 %. Pure.
 """
 
 from collections.abc import Sequence
@@ -20,13 +21,25 @@ def wilson(hits: int, trials: int) -> Interval | None:
     spread = Z * Z / trials
     centre = (share + spread / 2) / (1 + spread)
     half = Z / (1 + spread) * sqrt(share * (1 - share) / trials + spread / (4 * trials))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # Rounding must not shut out the very share that was seen.
+    return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))
+
+
+def poisson(events: int, exposure: int) -> Interval | None:
+    """The 95 % interval of events a unit of `exposure`, which may have more than one; None for no exposure."""
+    if exposure == 0:
+        return None
+    centre, half = events + Z * Z / 2, Z * sqrt(events + Z * Z / 4)
+    return max(0.0, centre - half) / exposure, (centre + half) / exposure
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float, Interval] | None:
-    """The mean over independent runs and its 95 % interval; None for fewer than two."""
+    """The mean over independent runs and its 95 % interval; None for fewer than two, or where all are the same.
+
+    Equal values have no scatter to reckon with, and that is no certainty: often all are 0, or all are 1.
+    """
     n = len(values)
-    if n < 2:
+    if n < 2 or len(set(values)) == 1:
         return None
     mean = sum(values) / n
     variance = sum((value - mean) ** 2 for value in values) / (n - 1)

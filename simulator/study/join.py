@@ -1,10 +1,11 @@
 """The join: what riders did, held against what the firmware decided, lane by lane.
 
 An *accusation* is a verdict of something irregular. The rule, in order, each crossing and each verdict used once
-(docs/scorecard.md says it in words):
+(docs/scorecard.md says it in words); of all pairs that a rule could join, those closest in time (from the verdict to
+when the rider left) come first:
 
-1. An accusation goes to an evader whose stay between the beams overlaps the body that the verdict is about; of
-   several to the one who left closest to the verdict's time. That accusation is *true*, that evader was *caught*.
+1. An accusation goes to an evader whose stay between the beams overlaps the body that the verdict is about. That
+   accusation is *true*, that evader was *caught*.
 2. A verdict `passed` or `passed_free` goes likewise to a rider who passed rightly; what is left of them goes to
    evaders, who were *missed*: taken for paying riders.
 3. `turned_back` and `refused` go to riders who did that.
@@ -137,20 +138,21 @@ def _take(
     outcomes: Iterable[str],
     match: str,
 ) -> list[int]:
-    """Give each of these verdicts the closest untaken crossing of these outcomes; returns the verdicts still left."""
+    """Join these verdicts to untaken crossings of these outcomes, closest first; returns the verdicts still left."""
     whats, outcomes = frozenset(whats), frozenset(outcomes)
-    left = []
-    for number in order:
-        verdict = verdicts[number]
-        chosen = None
-        if verdict.what in whats:
-            open_to = [n for n in candidates[number] if n not in lane.taken and lane.crossings[n].outcome in outcomes]
-            chosen = lane.closest(open_to, verdict.at_ms)
-        if chosen is None:
-            left.append(number)
-        else:
-            lane.taken[chosen] = (verdict, match)
-    return left
+    pairs = [
+        (abs(_end(lane.crossings[n]) - verdicts[number].at_ms), verdicts[number].at_ms, number, n)
+        for number in order
+        if verdicts[number].what in whats
+        for n in candidates[number]
+        if n not in lane.taken and lane.crossings[n].outcome in outcomes
+    ]
+    used = set()
+    for _, _, number, n in sorted(pairs):
+        if number not in used and n not in lane.taken:
+            lane.taken[n] = (verdicts[number], match)
+            used.add(number)
+    return [number for number in order if number not in used]
 
 
 def _nearer(lane: _Lane, one: int, other: int, at_ms: int) -> bool:

@@ -6,6 +6,7 @@ give the same bytes. Units are in the columns' names and in the schema's own wor
 
 import errno
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -62,7 +63,9 @@ class TableWriter:
         try:
             self._writer = pq.ParquetWriter(self._partial, self._schema, compression="zstd")
         except OSError as error:
-            raise _no_room(self._partial, error) from error
+            with suppress(OSError):
+                self._partial.unlink(missing_ok=True)
+            raise _no_room(self.path, error) from error
 
     def add(self, row: tuple[Any, ...]) -> None:
         """One more row, in the order of the schema's columns."""

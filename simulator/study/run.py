@@ -23,7 +23,7 @@ from simulator.devices.process import PlantServer, ProcessDevice
 from simulator.plant.lane import BEAM, LanePlant
 from simulator.study.rows import Crossing, Edge, Verdict
 from simulator.study.spec import LaneSpec, Spec, StationSpec
-from simulator.study.witness import witnessed
+from simulator.study.witness import overheard, witnessed
 from simulator.world.station import Station
 
 STEP_MS = 60_000
@@ -81,12 +81,13 @@ class StationRun:
         self._device_options = device_options or {}
         self._closed = False
         self._keep_pace: Callable[[int], None] | None = None
+        self._seed = _station_seed(spec.seed, station.name)
         self.lanes = [self._lane(lane) for lane in station.lanes]
         self.station = Station(
             self.scheduler,
             [lane.plant for lane in self.lanes],
             station.demand,
-            spec.seed,
+            self._seed,
             None,
             population=spec.population,
             crossings=sinks.crossings,
@@ -112,7 +113,12 @@ class StationRun:
         settings = spec.settings(self.spec.report)
         if self._micropython is not None:
             device: InProcessDevice | ProcessDevice = self._micropython.device(
-                self.scheduler, settings, outputs, self.epoch_of, name
+                self.scheduler,
+                settings,
+                outputs,
+                self.epoch_of,
+                name,
+                overheard(self._now, station, spec.name, spec.way, self._sinks.verdicts),
             )
         else:
             device = InProcessDevice(
@@ -120,7 +126,7 @@ class StationRun:
                 settings,
                 outputs,
                 self.epoch_of,
-                seed=self.spec.seed,
+                seed=self._seed,
                 make_gate=witnessed(self._now, station, spec.name, spec.way, self._sinks.verdicts),
                 **self._device_options,
             )
@@ -243,12 +249,17 @@ class StationRun:
             lane.device.stop()
 
 
+def _station_seed(seed: int, name: str) -> int:
+    """The run's own for a station without a name; of several each has its own, or all would see the same riders."""
+    return seed if not name else int.from_bytes(f"{seed}:{name}".encode(), "big")
+
+
 class MicroPython:
     """Where MicroPython processes in lockstep find their hardware, their firmware and their flash."""
 
     def __init__(self, folder: Path) -> None:
         self._server = PlantServer()
-        self._bundle = bundle.build("emulated", folder / "bundle")
+        self._bundle = bundle.build("emulated", folder / "bundle", witness=True)
         self._folder = folder
 
     def device(
@@ -258,8 +269,9 @@ class MicroPython:
         outputs: Callable[[int, int, int, int, str], None],
         epoch_of: Callable[[int], int],
         name: str,
+        decided: Callable[[list[str]], None],
     ) -> ProcessDevice:
-        """One process; it starts with `start()`."""
+        """One process; it starts with `start()`, and tells `decided` of each decision."""
         return ProcessDevice(
             scheduler,
             settings,
@@ -268,6 +280,8 @@ class MicroPython:
             server=self._server,
             bundle=self._bundle,
             folder=self._folder / "devices" / name,
+            main=bundle.WITNESS,
+            decided=decided,
         )
 
     def close(self) -> None:

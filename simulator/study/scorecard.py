@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simulator.study import join
-from simulator.study.intervals import Interval, mean_interval, wilson
+from simulator.study.intervals import Interval, mean_interval, poisson, wilson
 from simulator.study.rows import Crossing
 from simulator.world import behaviours as b
 
@@ -32,7 +32,8 @@ class Tally:
     runs_ms: int = 0  # virtual time simulated, of the longest part
     crossings: int = 0
     through: Counter[str] = field(default_factory=Counter)  # by lane
-    busy: Counter[tuple[str, int]] = field(default_factory=Counter)  # by lane and quarter hour
+    # By lane and quarter hour, without those whom the run's end found still waiting: it lets them out without a crowd.
+    flow: Counter[tuple[str, int]] = field(default_factory=Counter)
     waits_s: Counter[int] = field(default_factory=Counter)  # arrival to first beam, in whole seconds
     confusion: Counter[tuple[str, str]] = field(default_factory=Counter)  # outcome, verdict
     honest: Counter[str] = field(default_factory=Counter)  # honest riders who came to the beams, by kind
@@ -52,7 +53,8 @@ class Tally:
             if crossing.outcome in _THROUGH:
                 lane = f"{crossing.station}/{crossing.lane}" if crossing.station else crossing.lane
                 self.through[lane] += 1
-                self.busy[lane, crossing.left_ms // BUSY_MS] += 1
+                if crossing.left_ms < run_ms:
+                    self.flow[lane, crossing.left_ms // BUSY_MS] += 1
             if crossing.entered_ms >= 0:
                 self.waits_s[(crossing.entered_ms - crossing.arrived_ms) // 1000] += 1
                 if crossing.honest:
@@ -83,7 +85,7 @@ class Tally:
 
 _COUNTERS = (
     "through",
-    "busy",
+    "flow",
     "waits_s",
     "confusion",
     "honest",
@@ -121,6 +123,11 @@ def share(hits: int, trials: int) -> Figure:
     return Figure(hits / trials if trials else None, wilson(hits, trials))
 
 
+def rate(events: int, exposure: int) -> Figure:
+    """How often something came for each of what was counted; more than once each is possible."""
+    return Figure(events / exposure if exposure else None, poisson(events, exposure))
+
+
 @dataclass(frozen=True)
 class Scorecard:
     """What the tallies of one or more runs (one a seed) come to. Shares of 1, times in seconds, flows per minute."""
@@ -139,22 +146,23 @@ class Scorecard:
             total.add(run)
         return total
 
-    # Each figure over several seeds: the mean of the runs' own, with an interval from their scatter.
+    # Each figure over several seeds: the mean of the runs' own, with an interval from their scatter; where that can't
+    # be had, the counts of all runs together.
 
-    def _share(self, hits: Counts, trials: Counts) -> Figure:
+    def _share(self, hits: Counts, trials: Counts, of_one: Callable[[int, int], Figure] = share) -> Figure:
         if len(self.runs) == 1:
-            return share(hits(self.runs[0]), trials(self.runs[0]))
+            return of_one(hits(self.runs[0]), trials(self.runs[0]))
         values = [hits(run) / trials(run) for run in self.runs if trials(run)]
         found = mean_interval(values)
         if found is None:
             total = self.total
-            return share(hits(total), trials(total))
+            return of_one(hits(total), trials(total))
         mean, (low, high) = found
-        return Figure(mean, (max(0.0, low), high))
+        return Figure(mean, (max(0.0, low), min(1.0, high) if of_one is share else high))
 
     def false_accusations(self) -> Figure:
         """False accusations per honest passage (an honest rider may be accused more than once)."""
-        return self._share(_false, _honest)
+        return self._share(_false, _honest, rate)
 
     def accused_honest(self, kind: str | None = None) -> Figure:
         """The share of honest riders (of one kind) who were accused."""
@@ -181,12 +189,12 @@ class Scorecard:
         lanes = sorted(set().union(*(run.through for run in self.runs)))
         found = {}
         for lane in lanes:
-            over = sum(run.through[lane] / max(1, run.runs_ms) * 60_000 for run in self.runs) / len(self.runs)
-            busy = 0.0
+            over = busy = 0.0
             for run in self.runs:
-                quarters = [count for (name, _), count in run.busy.items() if name == lane]
+                quarters = [count for (name, _), count in run.flow.items() if name == lane]
+                over += sum(quarters) / max(1, run.runs_ms) * 60_000
                 busy += max(quarters, default=0) / (min(BUSY_MS, max(1, run.runs_ms)) / 60_000)
-            found[lane] = (over, busy / len(self.runs))
+            found[lane] = (over / len(self.runs), busy / len(self.runs))
         return found
 
     def waiting_s(self) -> dict[str, float | None]:
@@ -283,8 +291,10 @@ def _quantile(ordered: list[tuple[int, int]], n: int, at: float) -> float:
 
 def _rounded(figure: Figure) -> str:
     assert figure.value is not None
-    text = f"{figure.value:.0f}"
-    return text if figure.interval is None else f"{text} (95 %: {figure.interval[0]:.0f} to {figure.interval[1]:.0f})"
+    text = f"{figure.value:,.0f}"
+    if figure.interval is None:
+        return text
+    return f"{text} (95 %: {figure.interval[0]:,.0f} to {figure.interval[1]:,.0f})"
 
 
 def _percent(figure: Figure) -> str:

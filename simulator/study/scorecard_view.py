@@ -56,7 +56,8 @@ def _summary(card: Scorecard) -> Table:
     table.add_row("precision: accusations that were right, %", *_number(card.precision(), 100))
     table.add_row("accusations that fell on nobody", f"{total.matches[join.PHANTOM]:,}", "")
     table.add_row("accusations repeated of one evader", f"{total.matches[join.REPEATED]:,}", "")
-    table.add_row("honest riders who gave up at a gate", f"{total.outcomes[b.GAVE_UP]:,}", "")
+    table.add_row("other reports that nobody answers to", f"{total.matches[join.SPURIOUS]:,}", "")
+    table.add_row("riders who gave up at a gate", f"{total.outcomes[b.GAVE_UP]:,}", "")
     waits = card.waiting_s()
     if waits["mean"] is not None:
         table.add_row("waiting s, mean / median / 95th / longest", _waits(waits), "")

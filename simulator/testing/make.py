@@ -108,7 +108,7 @@ def _scenario_of(asked: Asked) -> Scenario:
         **_beams(asked),
     }
     head = {"name": "test", "seed": 1, "start": "08:00"}
-    scenario, problems = check({"scenario": head, "lane": [lane]}, {})
+    scenario, problems = check({"scenario": head, "lane": [lane]}, {}, Path())
     if scenario is None or problems:
         raise ValueError("; ".join(_sentence(each.key, each.text) for each in problems))
     return scenario

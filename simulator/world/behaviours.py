@@ -204,6 +204,8 @@ class HoldGate(Behaviour):
 class EnterThroughExit(Behaviour):
     """Walks in against the direction of a lane that stands open for somebody else; gives up after `patience_s`.
 
+    Goes to a wide lane if one leads out (an emergency exit): it stands open longest. An assumption, as all of this is.
+
     One in `pays_if_stopped` of those who give up pays at a lane of the right way instead.
     """
 

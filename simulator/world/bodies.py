@@ -14,6 +14,7 @@ Does not belong here: how bodies move (traffic.py), what beams make of them (sim
 
 import random
 from collections.abc import Callable
+from functools import lru_cache
 
 from simulator.plant.silhouette import Segment, Shape
 
@@ -30,6 +31,9 @@ DOG = "dog"
 
 _STEP_MM = 10
 
+Segments = tuple[Segment, ...]
+Numbers = tuple[int, ...]
+
 
 def _mm(rng: random.Random, low: int, high: int) -> int:
     return rng.randrange(low, high + 1, _STEP_MM)
@@ -39,7 +43,7 @@ def _height_mm(rng: random.Random) -> int:
     return round(min(2000, max(1450, rng.gauss(1700, 90))) / _STEP_MM) * _STEP_MM
 
 
-def _person(height_mm: int, depth_mm: int) -> tuple[Segment, ...]:
+def _person(height_mm: int, depth_mm: int) -> Segments:
     """Somebody walking upright, mid-stride: below the hip two legs apart, thighs together, a torso, a head."""
     hip_mm, knee_mm, shoulder_mm = height_mm * 52 // 100, height_mm * 28 // 100, height_mm * 82 // 100
     stride_mm, leg_mm = height_mm * 10 // 100, max(100, depth_mm * 4 // 10)
@@ -53,53 +57,74 @@ def _person(height_mm: int, depth_mm: int) -> tuple[Segment, ...]:
     )
 
 
-def _adult(rng: random.Random) -> tuple[Segment, ...]:
-    return _person(_height_mm(rng), _mm(rng, 250, 450))
+# Each kind of rider: the numbers that are drawn, in a fixed order, and what a body of those numbers looks like.
 
 
-def _depth_mm(segments: tuple[Segment, ...]) -> int:
-    return segments[0].length_mm
+def _draw_adult(rng: random.Random) -> Numbers:
+    return _height_mm(rng), _mm(rng, 250, 450)
 
 
-def _backpack(rng: random.Random) -> tuple[Segment, ...]:
-    body = _adult(rng)
+def _adult(height_mm: int, depth_mm: int) -> Segments:
+    return _person(height_mm, depth_mm)
+
+
+def _draw_backpack(rng: random.Random) -> Numbers:
+    return *_draw_adult(rng), _mm(rng, 120, 300)
+
+
+def _backpack(height_mm: int, depth_mm: int, pack_mm: int) -> Segments:
+    body = _person(height_mm, depth_mm)
     torso = body[0]
-    return (*body, Segment("backpack", torso.length_mm, _mm(rng, 120, 300), torso.low_mm + 100, torso.high_mm, False))
+    return (*body, Segment("backpack", torso.length_mm, pack_mm, torso.low_mm + 100, torso.high_mm, False))
 
 
-def _suitcase(rng: random.Random) -> tuple[Segment, ...]:
+def _draw_suitcase(rng: random.Random) -> Numbers:
+    adult, gap_mm = _draw_adult(rng), _mm(rng, 200, 550)
+    if rng.random() < 0.7:
+        return *adult, gap_mm, _mm(rng, 200, 250), 550
+    return *adult, gap_mm, _mm(rng, 280, 350), _mm(rng, 650, 800)
+
+
+def _suitcase(height_mm: int, depth_mm: int, gap_mm: int, length_mm: int, high_mm: int) -> Segments:
     """Pulled behind on its handle, which is too thin for a beam; most are cabin size, some large."""
-    body = _adult(rng)
-    gap_mm = _mm(rng, 200, 550)
-    length_mm, high_mm = (_mm(rng, 200, 250), 550) if rng.random() < 0.7 else (_mm(rng, 280, 350), _mm(rng, 650, 800))
-    return (*body, Segment("suitcase", _depth_mm(body) + gap_mm, length_mm, 0, high_mm, False))
+    return (
+        *_person(height_mm, depth_mm),
+        Segment("suitcase", depth_mm + gap_mm, length_mm, 0, high_mm, False),
+    )
 
 
-def _pram(rng: random.Random) -> tuple[Segment, ...]:
+def _draw_pram(rng: random.Random) -> Numbers:
+    return *_draw_adult(rng), _mm(rng, 700, 900), _mm(rng, 150, 350), _mm(rng, 950, 1050)
+
+
+def _pram(height_mm: int, depth_mm: int, length_mm: int, gap_mm: int, high_mm: int) -> Segments:
     """Pushed ahead at arm's length."""
-    body = _adult(rng)
-    length_mm, gap_mm = _mm(rng, 700, 900), _mm(rng, 150, 350)
-    return (*body, Segment("pram", -gap_mm - length_mm, length_mm, 0, _mm(rng, 950, 1050), False))
+    return (*_person(height_mm, depth_mm), Segment("pram", -gap_mm - length_mm, length_mm, 0, high_mm, False))
 
 
-def _wheelchair(rng: random.Random) -> tuple[Segment, ...]:
-    depth_mm = _mm(rng, 300, 450)
+def _draw_wheelchair(rng: random.Random) -> Numbers:
+    return _mm(rng, 300, 450), _mm(rng, 350, 450), _mm(rng, 100, 200), _mm(rng, 500, 600)
+
+
+def _wheelchair(depth_mm: int, legs_mm: int, wheels_mm: int, footrest_mm: int) -> Segments:
     return (
         Segment("torso", 0, depth_mm, 500, 1100),
         Segment("head", depth_mm // 4, min(200, depth_mm), 1100, 1300),
-        Segment("seat and legs", -_mm(rng, 350, 450), depth_mm + 450, 300, 650, core=False),
-        Segment("wheels", -_mm(rng, 100, 200), 650, 0, 600, core=False),
-        Segment("footrest", -_mm(rng, 500, 600), 300, 50, 350, core=False),
+        Segment("seat and legs", -legs_mm, depth_mm + 450, 300, 650, core=False),
+        Segment("wheels", -wheels_mm, 650, 0, 600, core=False),
+        Segment("footrest", -footrest_mm, 300, 50, 350, core=False),
         Segment("backrest", depth_mm, 80, 500, 950, core=False),
     )
 
 
-def _bicycle(rng: random.Random) -> tuple[Segment, ...]:
+def _draw_bicycle(rng: random.Random) -> Numbers:
+    return *_draw_adult(rng), _mm(rng, 500, 700)
+
+
+def _bicycle(height_mm: int, depth_mm: int, ahead_mm: int) -> Segments:
     """Pushed beside its rider; between the wheels only the frame's tubes, which are no thicker than a handle."""
-    body = _adult(rng)
-    ahead_mm = _mm(rng, 500, 700)
     return (
-        *body,
+        *_person(height_mm, depth_mm),
         Segment("front wheel", -ahead_mm, 670, 0, 670, False),
         Segment("rear wheel", -ahead_mm + 1080, 670, 0, 670, False),
         Segment("handlebar", -ahead_mm + 350, 150, 900, 1050, False),
@@ -107,49 +132,57 @@ def _bicycle(rng: random.Random) -> tuple[Segment, ...]:
     )
 
 
-def _child(rng: random.Random) -> tuple[Segment, ...]:
+def _draw_child(rng: random.Random) -> Numbers:
     """On its own: small enough to walk under the beams of many lanes."""
-    height_mm = _mm(rng, 950, 1350)
-    return _person(height_mm, _mm(rng, 170, 260))
+    return _mm(rng, 950, 1350), _mm(rng, 170, 260)
 
 
-def _child_by_hand(rng: random.Random) -> tuple[Segment, ...]:
-    """An adult with a child half a step behind or ahead; small children travel free: one medium is right for both."""
-    body = _adult(rng)
-    height_mm, depth_mm = _mm(rng, 850, 1150), _mm(rng, 160, 220)
+def _draw_child_by_hand(rng: random.Random) -> Numbers:
+    adult, child = _draw_adult(rng), (_mm(rng, 850, 1150), _mm(rng, 160, 220))
     offset_mm = _mm(rng, 100, 500) if rng.random() < 0.7 else -_mm(rng, 150, 350)
+    return *adult, *child, offset_mm
+
+
+def _child_by_hand(height_mm: int, depth_mm: int, child_mm: int, child_depth_mm: int, offset_mm: int) -> Segments:
+    """An adult with a child half a step behind or ahead; small children travel free: one medium is right for both."""
     beside = tuple(
         Segment(f"child's {part.name}", part.offset_mm + offset_mm, part.length_mm, part.low_mm, part.high_mm, False)
-        for part in _person(height_mm, depth_mm)
+        for part in _person(child_mm, child_depth_mm)
     )
-    return (*body, *beside)
+    return (*_person(height_mm, depth_mm), *beside)
 
 
-def _umbrella(rng: random.Random) -> tuple[Segment, ...]:
+def _draw_umbrella(rng: random.Random) -> Numbers:
+    return *_draw_adult(rng), _mm(rng, 300, 500)
+
+
+def _umbrella(height_mm: int, depth_mm: int, ahead_mm: int) -> Segments:
     """Carried level, its tip ahead."""
-    body = _adult(rng)
-    return (*body, Segment("umbrella", -_mm(rng, 300, 500), 700, 820, 900, False))
+    return (*_person(height_mm, depth_mm), Segment("umbrella", -ahead_mm, 700, 820, 900, False))
 
 
-def _dog(rng: random.Random) -> tuple[Segment, ...]:
+def _draw_dog(rng: random.Random) -> Numbers:
+    adult, length_mm, gap_mm = _draw_adult(rng), _mm(rng, 400, 900), _mm(rng, 200, 1000)
+    offset_mm = adult[1] + gap_mm if rng.random() < 0.6 else -gap_mm - length_mm
+    return *adult, length_mm, offset_mm, _mm(rng, 350, 700)
+
+
+def _dog(height_mm: int, depth_mm: int, length_mm: int, offset_mm: int, high_mm: int) -> Segments:
     """On a leash, behind or ahead."""
-    body = _adult(rng)
-    length_mm, gap_mm = _mm(rng, 400, 900), _mm(rng, 200, 1000)
-    offset_mm = _depth_mm(body) + gap_mm if rng.random() < 0.6 else -gap_mm - length_mm
-    return (*body, Segment("dog", offset_mm, length_mm, 150, _mm(rng, 350, 700), False))
+    return (*_person(height_mm, depth_mm), Segment("dog", offset_mm, length_mm, 150, high_mm, False))
 
 
-_MAKERS: dict[str, Callable[[random.Random], tuple[Segment, ...]]] = {
-    ADULT: _adult,
-    BACKPACK: _backpack,
-    SUITCASE: _suitcase,
-    PRAM: _pram,
-    WHEELCHAIR: _wheelchair,
-    BICYCLE: _bicycle,
-    CHILD: _child,
-    CHILD_BY_HAND: _child_by_hand,
-    UMBRELLA: _umbrella,
-    DOG: _dog,
+_MAKERS: dict[str, tuple[Callable[[random.Random], Numbers], Callable[..., Segments]]] = {
+    ADULT: (_draw_adult, _adult),
+    BACKPACK: (_draw_backpack, _backpack),
+    SUITCASE: (_draw_suitcase, _suitcase),
+    PRAM: (_draw_pram, _pram),
+    WHEELCHAIR: (_draw_wheelchair, _wheelchair),
+    BICYCLE: (_draw_bicycle, _bicycle),
+    CHILD: (_draw_child, _adult),
+    CHILD_BY_HAND: (_draw_child_by_hand, _child_by_hand),
+    UMBRELLA: (_draw_umbrella, _umbrella),
+    DOG: (_draw_dog, _dog),
 }
 
 KINDS = tuple(_MAKERS)
@@ -167,7 +200,13 @@ def draw_shape(kind: str, rng: random.Random) -> Shape:
     maker = _MAKERS.get(kind)
     if maker is None:
         raise ValueError(f"riders come as {', '.join(KINDS)}, not as {kind!r}")
-    return Shape(maker(rng))
+    return _shape(kind, maker[0](rng))
+
+
+@lru_cache(maxsize=50_000)
+def _shape(kind: str, numbers: Numbers) -> Shape:
+    """Bodies of the same numbers are one: most riders are adults, of whom there are some thousand different ones."""
+    return Shape(_MAKERS[kind][1](*numbers))
 
 
 def crawling(shape: Shape, height_mm: int) -> Shape:

@@ -11,6 +11,7 @@ import csv
 import gzip
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -28,6 +29,7 @@ PEAK_HOUR = 18
 _COUNTS = ("namma-metro", "hourly-2025-08.csv.gz")
 _COLUMNS = ("station", "date", "hour", "entries", "exits")
 _COUNT_MAX = 1_000_000
+_MINUTES = (0, 15, 30, 45)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +118,27 @@ def metro_day(date: str) -> tuple[dict[str, HourlyProfile], list[str]]:
     return whole, [station for station in stations() if station not in whole]
 
 
+def bundled_days() -> dict[str, list[str]]:
+    """Each station of the bundled counts, and the days of which all its counts are known."""
+    found: dict[str, list[str]] = {}
+    for (station, date), one in sorted(_bundled().items()):
+        if not one.incomplete:
+            found.setdefault(station, []).append(date)
+    return found
+
+
+def days(profiles: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Each station of these (station, date), and its days."""
+    found: dict[str, list[str]] = {}
+    for station, date in sorted(profiles):
+        found.setdefault(station, []).append(date)
+    return found
+
+
 def read_file(path: Path) -> dict[tuple[str, str], HourlyProfile]:
     """The counts of a CSV file by station and date; raises UserError that names file, line, column, what is allowed."""
     try:
-        with path.open(newline="", encoding="utf-8") as text:
+        with path.open(newline="", encoding="utf-8-sig") as text:  # a spreadsheet begins its files with a mark
             reader = csv.DictReader(text)
             missing = [column for column in _COLUMNS if column not in (reader.fieldnames or ())]
             if missing:
@@ -205,17 +224,33 @@ def _rows() -> Iterator[dict[str, str]]:
 
 
 def _checked(path: Path, reader: "csv.DictReader[str]") -> Iterator[Row]:
+    said: dict[tuple[str, str, int, int | None], int] = {}
     for row in reader:
         where = f"{path}:{reader.line_num}"
         minute = row.get("minute")
-        yield (
+        when = (
             row["station"] or _wrong(where, "station", row["station"], "the name of a station"),
-            row["date"] or _wrong(where, "date", row["date"], "a date such as 2025-08-14"),
-            int(_number(where, "hour", row["hour"], 23)),
+            _date(where, row["date"]),
+            _number(where, "hour", row["hour"], 23),
             None if not minute else _minute(where, minute),
+        )
+        # A count that is there twice would silently count twice; so would an hour beside its quarters.
+        for other in (when, (*when[:3], None), *(((*when[:3], quarter)) for quarter in _MINUTES if when[3] is None)):
+            if other in said:
+                raise UserError(f"{where}: line {said[other]} has counts of this hour already; give each once")
+        said[when] = reader.line_num
+        yield (
+            *when,
             _number(where, "entries", row["entries"], _COUNT_MAX),
             _number(where, "exits", row["exits"], _COUNT_MAX),
         )
+
+
+def _date(where: str, text: str | None) -> str:
+    try:
+        return datetime.strptime(text or "", "%Y-%m-%d").date().isoformat()
+    except ValueError:
+        return _wrong(where, "date", text, "a date such as 2025-08-14")
 
 
 def _number(where: str, column: str, text: str | None, most: int) -> int:
@@ -225,7 +260,7 @@ def _number(where: str, column: str, text: str | None, most: int) -> int:
 
 
 def _minute(where: str, text: str) -> int:
-    if text not in ("0", "00", "15", "30", "45"):
+    if not text.isdigit() or int(text[:12]) not in _MINUTES:
         _wrong(where, "minute", text, "0, 15, 30 or 45")
     return int(text)
 

@@ -6,8 +6,8 @@ until real passes exist.
 
 Does not belong here: queues, lamps, walking (traffic.py); demand (demand.py); how bodies look (bodies.py).
 
-Figures: walking speed normal(1.34, 0.26) m/s (Weidmann 1993), clipped to 0.7-2.0. Shares of behaviours and the share of
-consent are settings of the study, not findings.
+Figures: walking speed normal(1.34, 0.26) m/s (Weidmann 1993), clipped to 0.7-2.0. Shares of behaviours, of consent
+and of the unprepared are settings of the study, not findings.
 """
 
 import random
@@ -18,7 +18,8 @@ from simulator.clock import rng
 from simulator.plant.reader import tap_ms
 from simulator.plant.silhouette import Segment, Shape
 from simulator.world import bodies
-from simulator.world.behaviours import ALL, COMPANION, PAY, Behaviour, Hesitate, RefusedRetreat, TailgateCovert
+from simulator.world.behaviours import ALL, COMPANION, PAY, Behaviour, Hesitate, RefusedRetreat, Span, TailgateCovert
+from simulator.world.behaviours import drawn as drawn_from
 
 SINGLE, DAY = "single", "day"
 
@@ -35,21 +36,31 @@ _PLAIN_HIGH_MM = 1700
 @dataclass(frozen=True)
 class Population:
     """Who comes: `kinds` maps bodies.KINDS (or PLAIN) to shares that add up to 1; `behaviours` is what some of them
-    mean to do (the rest pay); `consent` and `day_pass` are shares of all riders."""
+    mean to do (the rest pay); `consent` and `day_pass` are shares of all riders.
+
+    `unprepared` is the share of riders who look for their medium only when they stand at the reader, which takes them a
+    time between the two ends of `search_s`. `tap_ms` makes every tap take just that long instead of the usual mixture:
+    the ideal riders of a vendor's rating.
+    """
 
     kinds: Mapping[str, float] = field(default_factory=lambda: {bodies.ADULT: 1.0})
     behaviours: tuple[Behaviour, ...] = ()
     consent: float = 0.55
     day_pass: float = 0.30
+    unprepared: float = 0.0
+    search_s: Span = (1.0, 4.0)
+    tap_ms: int | None = None
 
     def __post_init__(self) -> None:
-        shares = (*self.kinds.values(), self.consent, self.day_pass)
+        shares = (*self.kinds.values(), self.consent, self.day_pass, self.unprepared)
         if not all(0.0 <= share <= 1.0 for share in shares):
             raise ValueError("shares of riders lie between 0 and 1")
         if abs(sum(self.kinds.values()) - 1.0) > 1e-6:
             raise ValueError(f"the shares of kinds of riders add up to 1, not to {sum(self.kinds.values()):g}")
         if sum(behaviour.share for behaviour in self.behaviours) > 1.0 + 1e-6:
             raise ValueError("the shares of behaviours add up to 1 at most")
+        if not 0.0 <= self.search_s[0] <= self.search_s[1] or (self.tap_ms is not None and self.tap_ms < 1):
+            raise ValueError("search_s needs its smaller end first, not below 0, and a tap takes at least 1 ms")
         unknown = set(self.kinds) - {*bodies.KINDS, PLAIN}
         if unknown:
             raise ValueError(f"riders come as {', '.join(bodies.KINDS)}, not as {', '.join(sorted(unknown))}")
@@ -85,6 +96,8 @@ class Rider:
     tap_ms: int
     rng: random.Random = field(repr=False, compare=False)
     leader: str = ""
+    search_ms: int = 0
+    fixed_tap_ms: int | None = None
 
     def medium(self) -> bytes:
         """What the rider holds to the reader: 22 bytes; a refused rider's begin with what no reader knows."""
@@ -94,7 +107,9 @@ class Rider:
 
     def next_tap_ms(self, taps_done: int) -> int:
         """How long the next tap takes, in ms."""
-        return self.tap_ms if taps_done == 0 else tap_ms(self.rng)
+        if taps_done == 0:
+            return self.tap_ms
+        return tap_ms(self.rng) if self.fixed_tap_ms is None else self.fixed_tap_ms
 
 
 def draw(
@@ -115,6 +130,8 @@ def draw(
     first_tap_ms = tap_ms(own)
     kind = kind or drawn_kind
     shape = _plain(own) if kind == PLAIN else bodies.draw_shape(kind, own)
+    searches = population.unprepared > 0 and own.random() < population.unprepared
+    search_ms = round(drawn_from(own, population.search_s) * 1000) if searches else 0
     speed_mps = min(_SPEED_MAX_MPS, max(_SPEED_MIN_MPS, speed_mps)) * bodies.SPEED_FACTORS.get(kind, 1.0)
     return Rider(
         id=name,
@@ -128,17 +145,19 @@ def draw(
         consent=consent,
         nonce=nonce,
         reaction_ms=round(min(_REACTION_MAX_MS, max(_REACTION_MIN_MS, reaction_ms))),
-        tap_ms=first_tap_ms,
+        tap_ms=first_tap_ms if population.tap_ms is None else population.tap_ms,
         rng=own,
+        search_ms=search_ms,
+        fixed_tap_ms=population.tap_ms,
     )
 
 
-def _plan(drawn: float, population: Population, behaviour: str | None) -> Behaviour | None:
+def _plan(number: float, population: Population, behaviour: str | None) -> Behaviour | None:
     if behaviour is None:
         for plan in population.behaviours:
-            if drawn < plan.share:
+            if number < plan.share:
                 return plan
-            drawn -= plan.share
+            number -= plan.share
         return None
     if behaviour in (PAY, COMPANION):
         return None

@@ -1,9 +1,10 @@
-"""A station: riders arrive by the demand and choose the shortest queue of their way.
+"""A station: riders arrive by the demand and choose a lane of their way.
 
-Rules: arrivals and riders depend on seed and number alone, never on the lanes; only the choice of a lane looks at
-queues (of equals the lane that has had fewer riders, then the first). A lane with an arrival stream of its own
-(`own_demand`) shares nothing with the others. Riders sent by hand have names and generators of their own, so they
-change nobody else.
+Rules: arrivals and riders depend on seed and number alone, never on the lanes. Only the choice of a lane looks at
+them: a rider goes where the queue and the arm promise the shortest wait (of equals to the lane that has had fewer
+riders, then to the first); who needs width, or wants in by the exit, looks for a wide lane first. A lane with an
+arrival stream of its own (`own_demand`) shares nothing with the others. Riders sent by hand have names and generators
+of their own, so they change nobody else.
 
 Does not belong here: what happens at a lane (traffic.py), pacing, devices.
 """
@@ -22,6 +23,7 @@ from simulator.world.riders import Population, Rider
 from simulator.world.traffic import CrossingSink, LaneTraffic
 from simulator.world.visit import Visit
 
+_TURN_MS = 1500  # what a rider seems to take, the arm apart; it matters only where arms differ
 _OTHER = {ENTRY: EXIT, EXIT: ENTRY}
 
 
@@ -154,7 +156,8 @@ class Station:
             return
         serving = self._serving[way]
         if rider.behaviour == b.EnterThroughExit.name:
-            serving = self._serving[_OTHER[way]]
+            # Where it stands open longest: a wide lane, if one leads out.
+            serving = self._wide[_OTHER[way]] or self._serving[_OTHER[way]]
             if not serving:  # no lane leads the other way: they pay
                 rider.behaviour, rider.plan = b.PAY, None
                 serving = self._serving[way]
@@ -199,7 +202,9 @@ class Station:
 
 
 def _crowding(traffic: LaneTraffic) -> tuple[int, int]:
-    return traffic.waiting(), traffic.joined
+    """How long it seems to take there: each of those waiting opens the arm once, and so does who asks."""
+    waiting, opening_ms = traffic.waiting(), traffic.plant.arm.kind.opening_ms
+    return waiting * (_TURN_MS + opening_ms) + opening_ms, traffic.joined
 
 
 def _lane_seed(seed: int, lane: str) -> int:

@@ -208,6 +208,8 @@ class LaneTraffic:
         elif plant.lamp == lane.LAMP_READY and visit.state is not State.TAPPING:
             visit.state = State.TAPPING
             tap_ms = visit.rider.next_tap_ms(visit.taps)
+            if not visit.taps and not visit.tries:
+                tap_ms += visit.rider.search_ms
             self._set_timer(visit, self._scheduler.now_ms + tap_ms, self._tapped)
 
     def _tapped(self, visit: Visit) -> None:
@@ -284,6 +286,7 @@ class LaneTraffic:
         speed_mmps = rider.speed_mmps
         if isinstance(plan, b.Staff):
             speed_mmps = round(b.drawn(rider.rng, plan.speed_mps) * 1000)
+        speed_mmps = round(speed_mmps * self.plant.arm.kind.pace)
         last_mm = stand_mm
         starts: list[tuple[Visit, int]] = []
         for follower in followers:
