@@ -44,7 +44,7 @@ class MqttLink:
         self._stored_topic = settings.topic("stored")
         status = settings.topic("status")
         self.bad_messages = 0
-        self._client = client = MQTTClient(
+        self._client = client = self.make_client(
             transport_factory=fixed_connector_factory(settings.host, settings.port),
             client_id="%s-%s" % (settings.site, settings.device),
             keep_alive_seconds=30,
@@ -64,6 +64,10 @@ class MqttLink:
         client.on_message = self._message
         client.subscribe(self._stored_topic, 1)
         client.connect()
+
+    def make_client(self, **options):
+        """The MQTT client. Where there is no network an emulated board's link makes another (simulator/testing)."""
+        return MQTTClient(**options)
 
     # -- from the client
 

@@ -296,6 +296,11 @@ class LanePlant:
             self._send(self._scheduler.now_ms, MEDIUM, medium, 0)
         return True
 
+    def cover(self, beam: int, on: bool) -> None:
+        """Something that is no rider stands in a beam from now on, or is taken away again; each `on` needs its end."""
+        self._check_beam(beam)
+        self._edge(self._scheduler.now_ms, beam, int(on))
+
     def push(self, until_ms: int) -> None:
         """Somebody holds the arm open by force from now until then."""
         self._pushed_until_ms = until_ms
@@ -305,8 +310,7 @@ class LanePlant:
     def fault(self, what: str, beam: int, on: bool) -> None:
         """A fault begins or ends, now (simulator/plant/faults.py)."""
         if what in (faults.BEAM_STUCK_ON, faults.BEAM_STUCK_OFF):
-            if not 0 <= beam < self._beams:
-                raise ValueError(f"lane {self.name} has no beam {beam}: its beams are 0 to {self._beams - 1}")
+            self._check_beam(beam)
             if self._channel is None:
                 raise ValueError(f"lane {self.name} was made without faults: give it `breaks`")
             stuck = 1 if what == faults.BEAM_STUCK_ON else 0
@@ -406,6 +410,10 @@ class LanePlant:
         self._bodies.remove(body)
 
     # --- inside ------------------------------------------------------------------------------------------------------
+
+    def _check_beam(self, beam: int) -> None:
+        if not 0 <= beam < self._beams:
+            raise ValueError(f"lane {self.name} has no beam {beam}: its beams are 0 to {self._beams - 1}")
 
     def _spans(self, shape: Shape, lifts: tuple[Lift, ...], reverse: bool) -> Covered:
         """For each thing that can be covered, the positions of the front at which the body covers it; the smallest."""

@@ -76,18 +76,26 @@ def parse(text: str, file: Path) -> Scenario:
         raise ScenarioError(file, [Problem(line, "", f"this is not TOML: {message}")]) from None
     except RecursionError:
         raise ScenarioError(file, [Problem(1, "", "this is nested too deeply for a scenario")]) from None
-    lines = key_lines(text)
+    scenario, problems = check(values, key_lines(text), file.parent)
+    if problems or scenario is None:
+        raise ScenarioError(file, problems)
+    return scenario
+
+
+def check(values: dict[str, Any], lines: dict[KeyPath, int], folder: Path) -> tuple[Scenario | None, list[Problem]]:
+    """The scenario that these values make, and all that is wrong with them; `lines` says where each stands.
+
+    `folder` is where the files lie that they name.
+    """
     problems: list[Problem] = []
     scenario: Scenario | None = None
     try:
         scenario = Scenario.model_validate(values)
     except ValidationError as error:
         problems = [_problem(dict(each), lines) for each in error.errors()]
-    found = cross.problems(values, file.parent)
+    found = cross.problems(values, folder)
     problems += [Problem(line_of(path, lines), _dotted(path), text) for path, text in found]
-    if problems or scenario is None:
-        raise ScenarioError(file, problems)
-    return scenario
+    return scenario, problems
 
 
 def _dotted(path: KeyPath) -> str:

@@ -9,7 +9,7 @@ Does not belong here: reading scenario files (simulator/scenario), scores (score
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -58,7 +58,8 @@ class StationRun:
     """One station, from its first rider until all have gone.
 
     `micropython` is where MicroPython processes find their hardware and their bundle, or None for gates in this
-    process. `transcript` keeps a digest of every gate's outputs and records (`digest()`).
+    process. `transcript` keeps a digest of every gate's outputs and records (`digest()`). `device_options` go to each
+    gate in this process (InProcessDevice): a link, a storage of its own.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class StationRun:
         *,
         micropython: "MicroPython | None" = None,
         transcript: bool = False,
+        device_options: Mapping[str, Any] | None = None,
     ) -> None:
         self.spec = spec
         self.station_spec = station
@@ -76,6 +78,7 @@ class StationRun:
         self._sinks = sinks
         self._micropython = micropython
         self._transcript = transcript
+        self._device_options = device_options or {}
         self._closed = False
         self._keep_pace: Callable[[int], None] | None = None
         self._seed = _station_seed(spec.seed, station.name)
@@ -125,6 +128,7 @@ class StationRun:
                 self.epoch_of,
                 seed=self._seed,
                 make_gate=witnessed(self._now, station, spec.name, spec.way, self._sinks.verdicts),
+                **self._device_options,
             )
         plant.post = self._post(device, station, spec.name)
         lane = Lane(spec, plant, device)
@@ -154,15 +158,7 @@ class StationRun:
         `keep_pace` is called with the time of each thing that is about to happen, and may wait.
         """
         self._keep_pace = keep_pace
-        for lane in self.lanes:
-            if isinstance(lane.device, ProcessDevice):
-                lane.device.spawn()  # side by side; power_on waits for each
-        for lane in self.lanes:
-            self._power(lane, True)
-            lane.plant.on_power = partial(self._power, lane)
-        for at_ms, for_ms in self.spec.fires:
-            self.scheduler.at(at_ms, lambda: self.station.fire(True))
-            self.scheduler.at(at_ms + for_ms, lambda: self.station.fire(False))
+        self.start()
         end_ms = self.spec.duration_ms
         while self.scheduler.now_ms < end_ms:
             self._run_until(min(end_ms, self.scheduler.now_ms + STEP_MS))
@@ -172,13 +168,25 @@ class StationRun:
             self._run_until(self.scheduler.now_ms + STEP_MS)
             yield self.scheduler.now_ms
 
+    def start(self) -> None:
+        """Power on. `steps` does it; who drives the scheduler does it first."""
+        for lane in self.lanes:
+            if isinstance(lane.device, ProcessDevice):
+                lane.device.spawn()  # side by side; power_on waits for each
+        for lane in self.lanes:
+            self.power(lane, True)
+            lane.plant.on_power = partial(self.power, lane)
+        for at_ms, for_ms in self.spec.fires:
+            self.scheduler.at(at_ms, lambda: self.station.fire(True))
+            self.scheduler.at(at_ms + for_ms, lambda: self.station.fire(False))
+
     def run(self) -> None:
         """Run to the end."""
         for _ in self.steps():
             pass
         self.close()
 
-    def _power(self, lane: Lane, on: bool) -> None:
+    def power(self, lane: Lane, on: bool) -> None:
         """A device comes up over its flash, or dies at once."""
         if on:
             lane.plant.power(True)

@@ -22,7 +22,11 @@ _NO_KEY = "00" * 32
 
 @dataclass(frozen=True)
 class LaneSpec:
-    """One lane: its hardware, and what its firmware is told of it. Times in ms."""
+    """One lane: its hardware, and what its firmware is told of it. Times in ms.
+
+    `identity` is what provisioning gave its device (site, key, broker); without it the device belongs to a study, and
+    has no network.
+    """
 
     name: str
     way: str = "entry"
@@ -32,6 +36,7 @@ class LaneSpec:
     release_ms: int = 5000
     refuse_ms: int = 1500
     plant_options: Mapping[str, Any] = field(default_factory=dict)
+    identity: Mapping[str, Any] = field(default_factory=dict)
 
     def plant(self, scheduler: Scheduler, seed: int, station: str) -> LanePlant:
         """The lane's hardware; what is drawn by chance in it belongs to this seed, station and lane alone."""
@@ -67,6 +72,7 @@ class LaneSpec:
             "broker": None,
             "lane": lane,
             "report": dict(report),
+            **self.identity,
         }
 
 

@@ -9,7 +9,7 @@ of their own, so they change nobody else.
 Does not belong here: what happens at a lane (traffic.py), pacing, devices.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 
 from simulator.clock import Scheduler, Timer
@@ -21,6 +21,7 @@ from simulator.world import bodies, riders
 from simulator.world.demand import ENTRY, EXIT, Demand, HourlyProfile
 from simulator.world.riders import Population, Rider
 from simulator.world.traffic import CrossingSink, LaneTraffic
+from simulator.world.visit import Visit
 
 _TURN_MS = 1500  # what a rider seems to take, the arm apart; it matters only where arms differ
 _OTHER = {ENTRY: EXIT, EXIT: ENTRY}
@@ -86,8 +87,17 @@ class Station:
             self._arrivals[lane] = lane_demand.arrivals(way, _lane_seed(seed, lane))
             self._plan_arrival(lane, way, 0)
 
-    def send(self, lane: str, behaviour: str = b.PAY, kind: str | None = None) -> Rider:
-        """Send one rider to a lane by hand; an unknown lane, behaviour or kind of rider raises ValueError."""
+    def send(
+        self,
+        lane: str,
+        behaviour: str = b.PAY,
+        kind: str | None = None,
+        change: Callable[[Rider], None] | None = None,
+    ) -> Rider:
+        """Send one rider to a lane by hand; an unknown lane, behaviour or kind of rider raises ValueError.
+
+        `change` may alter what chance has given the rider, before they join.
+        """
         if lane not in self._traffic:
             raise ValueError(f"this station has no lane {lane!r}: it has {', '.join(self._traffic)}")
         number = self._by_hand.get(lane, 0)
@@ -96,6 +106,8 @@ class Station:
         if behaviour == b.EnterThroughExit.name:
             way = _OTHER[way]  # means to go against the lane
         rider = riders.draw(self._seed, f"hand-{lane}-{number}", way, self._population, behaviour, kind)
+        if change is not None:
+            change(rider)
         self._by_hand[lane] = number + 1
         self._join(traffic, rider)
         return rider
@@ -113,6 +125,10 @@ class Station:
     def queue_length(self, lane: str) -> int:
         """Riders waiting at one lane, the one at the reader included."""
         return self._traffic[lane].waiting()
+
+    def visits(self, lane: str) -> list[Visit]:
+        """Everybody who is at one lane, with where they are."""
+        return self._traffic[lane].visits()
 
     def queue_lengths(self) -> dict[str, int]:
         """Riders waiting by lane, the one at the reader included."""

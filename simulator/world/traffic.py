@@ -103,6 +103,10 @@ class LaneTraffic:
         """True when nobody is here."""
         return not (self._queue or self._head is not None or self._walking or self._beyond)
 
+    def visits(self) -> list[Visit]:
+        """Everybody who is here."""
+        return list(dict.fromkeys((*self._walking, *([self._head] if self._head else []), *self._queue, *self._beyond)))
+
     # --- what riders see (lane.Listener) -----------------------------------------------------------------------------
 
     def outputs_changed(self, t_ms: int) -> None:

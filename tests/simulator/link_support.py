@@ -50,3 +50,8 @@ class Listener:
 def stored(boot: int, seq: int, key: bytes = KEY) -> bytes:
     sealed: bytes = Seal(key).close(TOPIC + "stored", b'{"v":1,"boot":%d,"seq":%d}' % (boot, seq))
     return sealed
+
+
+def statuses_of(listener: Listener) -> list[str]:
+    """The states that a device or its will has said so far."""
+    return [json.loads(payload)["state"] for topic, payload in list(listener.messages) if topic == TOPIC + "status"]
