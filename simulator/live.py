@@ -66,14 +66,7 @@ class Lane:
         self._false_starts = 0
         self.plant = LanePlant(station.scheduler, name=self.name, way=way)
         self.device: ProcessDevice | InProcessDevice = station.make_device(settings, self._outputs)
-        self.plant.post = self._post
-        self._booting: list[tuple[int, int | bytes, int]] | None = None
-
-    def _post(self, t_ms: int, kind: int, a: int | bytes, value: int) -> None:
-        if self._booting is None:
-            self.device.post(t_ms, kind, a, value)
-        else:
-            self._booting.append((kind, a, value))
+        self.plant.post = self.device.post
 
     def _outputs(self, t_ms: int, arm: int, lamp: int, sound: int, state: str) -> None:
         self.state = state
@@ -81,7 +74,6 @@ class Lane:
 
     def power_on(self) -> None:
         """Give the plant its power and boot the device, which then learns of fire and broken beams."""
-        self._booting = []
         self.plant.power(True)
         if isinstance(self.device, ProcessDevice):
             if self.device.process is None:
@@ -94,9 +86,7 @@ class Lane:
         else:
             self.device.start()
         self.boots += 1
-        missed, self._booting = self._booting, None
-        for kind, a, value in missed:
-            self.device.post(self.station.scheduler.now_ms, kind, a, value)
+        self.plant.announce()
 
     def power_off(self) -> None:
         """SIGKILL, or its like in process; the lane goes dark."""

@@ -241,7 +241,7 @@ class LanePlant:
         self._scheduler.at(at_ms, partial(self._effect, self.session, arm, lamp, sound))
 
     def power(self, on: bool, taken_until_ms: int | None = None) -> None:
-        """The device comes up (locked, waiting; told of fire and of broken beams) or dies (dark; the arm locks).
+        """The device comes up (locked, waiting; `announce` when it has booted) or dies (dark; the arm locks).
 
         When it dies, `taken_until_ms` is the virtual time up to which it is known to have dealt for good with what was
         posted; what riders decided later is corrected to `unobserved` in the truth. None: it has dealt with all.
@@ -253,15 +253,19 @@ class LanePlant:
         self.lamp, self.command, self.sound = (LAMP_WAIT if on else LAMP_DARK), ARM_LOCKED, 0
         if on:
             self.session += 1
-            if self.fire_on:
-                self._send(now_ms, FIRE, 1, 0)
-            for beam, broken in enumerate(self.broken()):
-                if broken:
-                    self._send(now_ms, BEAM, beam, 1)
         elif taken_until_ms is not None and self.listener is not None:
             self.listener.events_lost(now_ms, taken_until_ms)
         self._drive(now_ms)
         self._tell(now_ms)
+
+    def announce(self) -> None:
+        """Tell the device, which has just booted, of fire and of the beams that are broken already."""
+        now_ms = self._scheduler.now_ms
+        if self.fire_on:
+            self._send(now_ms, FIRE, 1, 0)
+        for beam, broken in enumerate(self.broken()):
+            if broken:
+                self._send(now_ms, BEAM, beam, 1)
 
     def snapshot(self, t_ms: int) -> Scene:
         """The lane at `t_ms`, which must be now (or a little later, while nothing is due in between)."""

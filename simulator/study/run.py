@@ -196,6 +196,7 @@ class StationRun:
                 lane.device.connect()
             else:
                 lane.device.start()
+            lane.plant.announce()
         else:
             lane.device.kill()
             lane.plant.power(False)

@@ -292,13 +292,6 @@ class Lane(ABC):
         if not on:
             self._power_fails()
         self._run.power(self._run.lanes[0], on)
-        if on:  # a device that was off has missed what the plant said as its power came
-            now_ms = self._scheduler.now_ms
-            if self._plant.fire_on:
-                self._device.post(now_ms, _FIRE, 1, 0)
-            for beam, broken in enumerate(self._plant.broken()):
-                if broken:
-                    self._device.post(now_ms, _BEAM, beam, 1)
 
     def settle(self, timeout_s: float = 120.0) -> None:
         """Let time run until the gateway has confirmed every record; raises NotInTime if it has not by then."""

@@ -196,6 +196,8 @@ def test_a_dead_device_hears_nothing_and_its_late_outputs_are_void() -> None:
     rig.scheduler.run_until(700)
     assert rig.posts == [] and rig.plant.snapshot(700)["lamp"] == "wait" and not rig.plant.arm.opening
     rig.plant.power(True)
+    assert rig.posts == [], "it has not booted yet"
+    rig.plant.announce()
     assert rig.posts == [(700, lane.FIRE, 1, 0), (700, lane.BEAM, 1, 1), (700, lane.BEAM, 2, 1)]
     rig.scheduler.run_until(1300)
     assert rig.plant.command == lane.ARM_LOCKED

@@ -76,6 +76,7 @@ class IdealDevice:
     def start(self) -> None:
         self.boot()
         self.plant.power(True)
+        self.plant.announce()
         self.show()
 
     def die(self, taken_until_ms: int) -> None:
