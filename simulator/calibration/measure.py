@@ -16,7 +16,7 @@ from statistics import fmean, pstdev
 from simulator.calibration.figures import Calibration, Day, Figure, Intervention, Throughput
 from simulator.clock import rng
 from simulator.errors import UserError
-from simulator.plant import arm as arms
+from simulator.plant import makes
 from simulator.plant.reader import tap_ms
 from simulator.scenario.build import build
 from simulator.scenario.load import load
@@ -29,7 +29,7 @@ from simulator.world import behaviours as b
 from simulator.world import bodies, riders
 from simulator.world.counts import ENTRY, EXIT, HOURS, constant_profile, load_profile, metro_day
 from simulator.world.demand import Demand
-from simulator.world.riders import Population
+from simulator.world.population import Population
 
 SEED = 20
 SEEDS = 6  # runs of each intervention, with the same riders before and after
@@ -71,7 +71,7 @@ def measure(scenarios: Path, workers: int, progress: Progress | None = None) -> 
     """Everything; `scenarios` is the folder of the shipped ones. Raises UserError."""
     interventions = _interventions(scenarios)
     specs: dict[str, Spec] = {}
-    for name, kind in arms.KINDS.items():
+    for name, kind in makes.KINDS.items():
         specs[f"rated {name}"] = _saturated(kind, RATED)
         specs[f"practised {name}"] = _saturated(kind, PRACTISED)
     for date in DAYS:
@@ -84,7 +84,7 @@ def measure(scenarios: Path, workers: int, progress: Progress | None = None) -> 
     tallies = {name: result.tally for name, result in zip(specs, results, strict=True)}
     throughput = tuple(
         Throughput(name, _per_minute(tallies[f"rated {name}"]), _per_minute(tallies[f"practised {name}"]))
-        for name in arms.KINDS
+        for name in makes.KINDS
     )
     days = tuple(_compared(date, tallies[date]) for date in DAYS)
     histogram, taps = _taps()
@@ -108,7 +108,7 @@ def measure(scenarios: Path, workers: int, progress: Progress | None = None) -> 
 # --- throughput ------------------------------------------------------------------------------------------------------
 
 
-def _saturated(kind: arms.ArmKind, population: Population) -> Spec:
+def _saturated(kind: makes.ArmKind, population: Population) -> Spec:
     """One lane with more riders before it than it can carry, for three quarters of an hour."""
     station = StationSpec("", (LaneSpec("gate-1", arm=kind),), Demand(constant_profile(_SATURATED_PER_H, 0), 0))
     return Spec(f"saturated {kind.name}", SEED, 0, 3 * BUSY_MS, (station,), population)
@@ -121,14 +121,14 @@ def _per_minute(tally: Tally) -> float:
 def _throughput_figures(throughput: Sequence[Throughput]) -> list[Figure]:
     found = {one.arm: one for one in throughput}
     trade = "trade article (tgstco.com): rated 40, in practice 18 to 28"
-    paddle = found[arms.PADDLE.name]
+    paddle = found[makes.PADDLE.name]
     return [
-        Figure("tripod_rated", "tripod, rated", "25–40", "vendors", 25, 40, found[arms.TRIPOD.name].rated),
+        Figure("tripod_rated", "tripod, rated", "25–40", "vendors", 25, 40, found[makes.TRIPOD.name].rated),
         Figure("paddle_rated", "paddle, rated", "30–60", "vendors; BART's modified gate 30", 30, 60, paddle.rated),
-        Figure("flap_rated", "flap, rated", "30–60", "vendors", 30, 60, found[arms.FLAP.name].rated),
+        Figure("flap_rated", "flap, rated", "30–60", "vendors", 30, 60, found[makes.FLAP.name].rated),
         Figure("paddle_practised", "paddle, in practice", "18–28", trade, 18, 28, paddle.practised),
-        Figure("flap_practised", "flap, in practice", "18–28", trade, 18, 28, found[arms.FLAP.name].practised),
-        Figure("tripod_practised", "tripod, in practice", "18–28", trade, 18, 28, found[arms.TRIPOD.name].practised),
+        Figure("flap_practised", "flap, in practice", "18–28", trade, 18, 28, found[makes.FLAP.name].practised),
+        Figure("tripod_practised", "tripod, in practice", "18–28", trade, 18, 28, found[makes.TRIPOD.name].practised),
         Figure(
             "paddle_fall",
             "practice over rating, paddle",
@@ -322,7 +322,7 @@ def _interventions(folder: Path) -> dict[str, tuple[Make, Make]]:
             "behaviour": {**wave.behaviour, b.Backcock.name: {"share": 0.02}},
         }
     )
-    firm = replace(arms.TRIPOD, backcock_mm=0)
+    firm = replace(makes.TRIPOD, backcock_mm=0)
 
     def without_slack(seed: int) -> Spec:
         spec = build(slack, folder, seed)

@@ -2,7 +2,7 @@
 
 from simulator.calibration.figures import Calibration, Figure, Intervention
 from simulator.calibration.measure import PRACTISED, RATED, SEED
-from simulator.plant.arm import FLAP
+from simulator.plant.makes import FLAP
 
 COMMAND = "gateline calibrate --out docs/calibration.md"
 

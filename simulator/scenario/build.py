@@ -9,16 +9,16 @@ from math import ceil
 from pathlib import Path
 
 from simulator.errors import UserError
-from simulator.plant import arm as arms
-from simulator.plant.arm import ArmKind
+from simulator.plant import makes
 from simulator.plant.channel import Noise
 from simulator.plant.faults import Fault, Faults, Rate
-from simulator.plant.lane import Beam, Geometry
+from simulator.plant.geometry import Beam, Geometry
+from simulator.plant.makes import ArmKind
 from simulator.scenario.models import ALL_STATIONS, ArmPart, DemandPart, LanePart, Scenario
 from simulator.study.spec import LaneSpec, Spec, StationSpec
 from simulator.world.counts import HourlyProfile, constant_profile, load_profile, metro_day, read_file
 from simulator.world.demand import ENTRY, EXIT, Demand
-from simulator.world.riders import Population
+from simulator.world.population import Population
 
 _STAND_MM, _QUEUE_MM, _AWAY_MM = -300, -1000, 550
 
@@ -173,14 +173,14 @@ def make_arm(name: str, own: dict[str, ArmPart]) -> ArmKind:
     """A known make of arm, or one of the scenario's own."""
     part = own.get(name)
     if part is None:
-        return arms.KINDS[name]
+        return makes.KINDS[name]
     changes = {
         key.replace("_m", "_mm") if key in ("height_m", "clearance_m", "backcock_m") else key: (
             round(value * 1000) if key in ("height_m", "clearance_m", "backcock_m") else value
         )
         for key, value in part.model_dump(exclude={"kind"}, exclude_none=True).items()
     }
-    return replace(arms.KINDS[part.kind], **changes)
+    return replace(makes.KINDS[part.kind], **changes)
 
 
 def _faults(lane: str, scenario: Scenario) -> Faults | None:

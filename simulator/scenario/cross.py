@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from simulator.errors import UserError
-from simulator.plant import arm as arms
+from simulator.plant import makes
 from simulator.scenario import models
 from simulator.scenario.lines import Path as KeyPath
 from simulator.world import behaviours as b
@@ -149,19 +149,19 @@ def _whole_network(values: dict[str, Any]) -> bool:
 def _lanes(values: dict[str, Any]) -> Found:
     """Arms that lanes name, lanes and beams that faults name, and the one pattern of a whole network."""
     for name in _own_arms(values):
-        if name in arms.KINDS:
+        if name in makes.KINDS:
             yield ("arm", name), "this is a known make; give an arm of your own another name"
-    makes = [*arms.KINDS, *_own_arms(values)]
+    known = [*makes.KINDS, *_own_arms(values)]
     beams: dict[str, int] = {}
     whole = True
     for n, lane in _tables(values, "lane"):
         make = lane.get("arm", "paddle")
-        if isinstance(make, str) and make not in makes:
-            close = difflib.get_close_matches(make, makes, n=1)
+        if isinstance(make, str) and make not in known:
+            close = difflib.get_close_matches(make, known, n=1)
             hint = f"did you mean {close[0]}? " if close else ""
             yield (
                 ("lane", n, "arm"),
-                f"{shown(make)} is no arm; {hint}Known: {', '.join(makes)}, or an [arm.{make}] table",
+                f"{shown(make)} is no arm; {hint}Known: {', '.join(known)}, or an [arm.{make}] table",
             )
         try:
             part = models.LanePart.model_validate(lane)

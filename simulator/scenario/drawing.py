@@ -6,8 +6,8 @@ Pure: a lane and a body in, an SVG out. Colours hold on light and dark paper.
 import drawsvg as draw
 
 from simulator.plant import beams
-from simulator.plant.arm import OPEN, ArmKind
-from simulator.plant.lane import Geometry
+from simulator.plant.geometry import Geometry
+from simulator.plant.makes import OPEN, ArmKind
 from simulator.plant.silhouette import Shape, front_spans
 
 _SCALE = 0.28  # pixels a millimetre

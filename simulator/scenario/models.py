@@ -11,8 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from simulator.plant import arm as arms
-from simulator.plant import faults
+from simulator.plant import faults, makes
 from simulator.study.spec import ORDERED, PROFILE, SINGLE
 from simulator.world import behaviours as b
 from simulator.world import bodies
@@ -363,5 +362,5 @@ def make_behaviour(name: str, values: dict[str, Any]) -> b.Behaviour:
     return kind(**spans)  # type: ignore[arg-type]  # load.py has looked at each
 
 
-KNOWN_ARMS = tuple(arms.KINDS)
+KNOWN_ARMS = tuple(makes.KINDS)
 KNOWN_FAULTS = faults.KINDS

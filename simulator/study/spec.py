@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simulator.clock import Scheduler
-from simulator.plant.arm import PADDLE, ArmKind
-from simulator.plant.lane import Geometry, LanePlant
+from simulator.plant.geometry import Geometry
+from simulator.plant.lane import LanePlant
+from simulator.plant.makes import PADDLE, ArmKind
 from simulator.world.demand import Demand
-from simulator.world.riders import Population, plain_population
+from simulator.world.population import Population, plain_population
 
 ORDERED, SINGLE, PROFILE = "ordered", "single", "profile"
 DETECTORS = (SINGLE, ORDERED, PROFILE)

@@ -6,8 +6,8 @@ time. Does not belong here: when a rider sets off, and what comes of it (traffic
 
 from dataclasses import dataclass
 
-from simulator.plant.arm import ArmKind
-from simulator.plant.lane import Geometry
+from simulator.plant.geometry import Geometry
+from simulator.plant.makes import ArmKind
 from simulator.plant.silhouette import Lift, Segment, Shape
 from simulator.world import behaviours as b
 from simulator.world import bodies

@@ -6,8 +6,8 @@ until real passes exist.
 
 Does not belong here: queues, lamps, walking (traffic.py); demand (demand.py); how bodies look (bodies.py).
 
-Figures: walking speed normal(1.34, 0.26) m/s (Weidmann 1993), clipped to 0.7-2.0. Shares of behaviours, of consent
-and of the unprepared are settings of the study, not findings.
+Figures: walking speed normal(1.34, 0.26) m/s (Weidmann 1993), clipped to 0.7-2.0. Who comes is
+population.py's.
 """
 
 import random
@@ -18,8 +18,9 @@ from simulator.clock import rng
 from simulator.plant.reader import tap_ms
 from simulator.plant.silhouette import Segment, Shape
 from simulator.world import bodies
-from simulator.world.behaviours import ALL, COMPANION, PAY, Behaviour, Hesitate, RefusedRetreat, Span, TailgateCovert
+from simulator.world.behaviours import ALL, COMPANION, PAY, Behaviour, RefusedRetreat
 from simulator.world.behaviours import drawn as drawn_from
+from simulator.world.population import PLAIN, Population
 
 SINGLE, DAY = "single", "day"
 
@@ -27,55 +28,8 @@ _SPEED_MEAN_MPS, _SPEED_SD_MPS = 1.34, 0.26
 _SPEED_MIN_MPS, _SPEED_MAX_MPS = 0.7, 2.0
 _REACTION_MEAN_MS, _REACTION_SD_MS, _REACTION_MIN_MS, _REACTION_MAX_MS = 250.0, 50.0, 120, 500
 
-# A body that is only as deep as a torso and as high as a grown-up, whatever height a beam is at.
-PLAIN = "plain"
 _PLAIN_DEPTHS_MM = range(250, 451)
 _PLAIN_HIGH_MM = 1700
-
-
-@dataclass(frozen=True)
-class Population:
-    """Who comes: `kinds` maps bodies.KINDS (or PLAIN) to shares that add up to 1; `behaviours` is what some of them
-    mean to do (the rest pay); `consent` and `day_pass` are shares of all riders.
-
-    `unprepared` is the share of riders who look for their medium only when they stand at the reader, which takes them a
-    time between the two ends of `search_s`. `tap_ms` makes every tap take just that long instead of the usual mixture:
-    the ideal riders of a vendor's rating.
-    """
-
-    kinds: Mapping[str, float] = field(default_factory=lambda: {bodies.ADULT: 1.0})
-    behaviours: tuple[Behaviour, ...] = ()
-    consent: float = 0.55
-    day_pass: float = 0.30
-    unprepared: float = 0.0
-    search_s: Span = (1.0, 4.0)
-    tap_ms: int | None = None
-
-    def __post_init__(self) -> None:
-        shares = (*self.kinds.values(), self.consent, self.day_pass, self.unprepared)
-        if not all(0.0 <= share <= 1.0 for share in shares):
-            raise ValueError("shares of riders lie between 0 and 1")
-        if abs(sum(self.kinds.values()) - 1.0) > 1e-6:
-            raise ValueError(f"the shares of kinds of riders add up to 1, not to {sum(self.kinds.values()):g}")
-        if sum(behaviour.share for behaviour in self.behaviours) > 1.0 + 1e-6:
-            raise ValueError("the shares of behaviours add up to 1 at most")
-        if not 0.0 <= self.search_s[0] <= self.search_s[1] or (self.tap_ms is not None and self.tap_ms < 1):
-            raise ValueError("search_s needs its smaller end first, not below 0, and a tap takes at least 1 ms")
-        unknown = set(self.kinds) - {*bodies.KINDS, PLAIN}
-        if unknown:
-            raise ValueError(f"riders come as {', '.join(bodies.KINDS)}, not as {', '.join(sorted(unknown))}")
-
-
-def plain_population() -> Population:
-    """Grown-ups without luggage, of whom few do anything but pay: nothing that a gate with four beams could mistake.
-
-    The demo's, so that every difference between truth and table is a fault of the system and none of the detector. A
-    follower keeps 250 to 400 mm: less could merge with who is ahead, more would be two lone passages.
-    """
-    return Population(
-        {PLAIN: 1.0},
-        (Hesitate(0.02, returns=0.0), RefusedRetreat(0.02), TailgateCovert(0.02, gap_m=(0.25, 0.40))),
-    )
 
 
 @dataclass(slots=True)

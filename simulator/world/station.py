@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 
 from simulator.clock import Scheduler, Timer
-from simulator.plant.arm import WIDE
 from simulator.plant.lane import LanePlant
+from simulator.plant.makes import WIDE
 from simulator.truth import TruthLog
 from simulator.world import behaviours as b
 from simulator.world import bodies, riders
 from simulator.world.demand import ENTRY, EXIT, Demand, HourlyProfile
-from simulator.world.riders import Population, Rider
+from simulator.world.population import Population, plain_population
+from simulator.world.riders import Rider
 from simulator.world.traffic import CrossingSink, LaneTraffic
 from simulator.world.visit import Visit
 
@@ -51,7 +52,7 @@ class Station:
         self.name = name
         self._scheduler = scheduler
         self._seed = seed
-        self._population = population or riders.plain_population()
+        self._population = population or plain_population()
         self._by_hand: dict[str, int] = {}
         self._traffic: dict[str, LaneTraffic] = {}
         for plant in lanes:

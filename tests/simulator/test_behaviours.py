@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from simulator.plant import lane as plant_lane
-from simulator.plant.arm import FLAP, FULL_HEIGHT, OPEN, PADDLE, TRIPOD, WIDE, ArmKind
-from simulator.plant.lane import Beam, Geometry
+from simulator.plant.geometry import Beam, Geometry
+from simulator.plant.makes import FLAP, FULL_HEIGHT, OPEN, PADDLE, TRIPOD, WIDE, ArmKind
 from simulator.study.rows import Crossing, Edge, Verdict
 from simulator.study.run import Sinks, StationRun
 from simulator.study.spec import LaneSpec, Spec, StationSpec
@@ -20,7 +20,7 @@ from simulator.world import behaviours as b
 from simulator.world import bodies
 from simulator.world.counts import constant_profile
 from simulator.world.demand import Demand
-from simulator.world.riders import Population
+from simulator.world.population import Population
 
 MINUTE_MS = 60_000
 ARMS = (PADDLE, TRIPOD, FLAP, FULL_HEIGHT, WIDE, OPEN)

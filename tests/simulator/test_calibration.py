@@ -12,9 +12,9 @@ from simulator.calibration import commands, measure
 from simulator.calibration.figures import Calibration, Day, Figure, Intervention, Throughput
 from simulator.calibration.page import page
 from simulator.errors import UserError
-from simulator.plant.arm import KINDS, PADDLE
+from simulator.plant.makes import KINDS, PADDLE
 from simulator.study.execute import execute_all
-from simulator.world.riders import Population
+from simulator.world.population import Population
 from tests.support import ROOT
 
 PAGE = ROOT / "docs" / "calibration.md"

@@ -8,10 +8,12 @@ import pytest
 from firmware.boards import board
 from simulator.clock import Scheduler, rng
 from simulator.plant import faults, lane
-from simulator.plant.arm import FLAP, FULL_HEIGHT, KINDS, NONE, OPEN, PADDLE, REOPEN, STOP, TRIPOD, Arm, ArmKind
+from simulator.plant.arm import Arm
 from simulator.plant.channel import HOUR_MS, Channel, Noise
 from simulator.plant.faults import Fault, Faults, Rate
-from simulator.plant.lane import Beam, Geometry, LanePlant
+from simulator.plant.geometry import Beam, Geometry
+from simulator.plant.lane import LanePlant
+from simulator.plant.makes import FLAP, FULL_HEIGHT, KINDS, NONE, OPEN, PADDLE, REOPEN, STOP, TRIPOD, ArmKind
 from simulator.plant.silhouette import Lift, Segment, Shape
 
 Event = tuple[int, int, int | bytes, int]

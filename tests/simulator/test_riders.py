@@ -11,7 +11,8 @@ from simulator.plant.reader import MIN_TAP_MS, tap_ms
 from simulator.truth import handle_of
 from simulator.world import behaviours as b
 from simulator.world import bodies, riders
-from simulator.world.riders import Population, Rider, plain_population
+from simulator.world.population import Population, plain_population
+from simulator.world.riders import Rider
 
 MANY = 4_000
 POPULATION = plain_population()

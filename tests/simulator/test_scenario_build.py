@@ -7,9 +7,9 @@ import pytest
 
 from firmware import config
 from simulator.plant import faults
-from simulator.plant.arm import FLAP, PADDLE
 from simulator.plant.faults import Fault, Rate
-from simulator.plant.lane import Beam
+from simulator.plant.geometry import Beam
+from simulator.plant.makes import FLAP, PADDLE
 from simulator.scenario.build import build
 from simulator.scenario.load import load, parse
 from simulator.scenario.models import Scenario

@@ -15,13 +15,13 @@ import pytest
 from simulator import truth as kinds
 from simulator.clock import Scheduler, Timer, rng
 from simulator.plant import lane
-from simulator.plant.arm import PADDLE, TRIPOD, ArmKind
 from simulator.plant.lane import LanePlant
+from simulator.plant.makes import PADDLE, TRIPOD, ArmKind
 from simulator.truth import TruthLog, handle_of
 from simulator.world import behaviours as b
 from simulator.world import traffic
 from simulator.world.demand import Demand, HourlyProfile, evening_peak, lane_ways
-from simulator.world.riders import PLAIN, Population
+from simulator.world.population import PLAIN, Population
 from simulator.world.station import Station
 
 EPOCH_MS = 1_754_400_000_000
