@@ -44,6 +44,12 @@ def _join_simulate(app: typer.Typer) -> None:
     app.command("simulate")(simulate)
 
 
+def _join_compile(app: typer.Typer) -> None:
+    from simulator.scenario.commands import compile_
+
+    app.command("compile")(compile_)
+
+
 def _join_scenario(app: typer.Typer) -> None:
     from simulator.scenario.commands import app as app_scenario
 
@@ -63,6 +69,7 @@ GROUPS: dict[str, Join] = {
     "simulate": _join_simulate,
     "scenario": _join_scenario,
     "calibrate": _join_calibrate,
+    "compile": _join_compile,
     "gateway": _join_gateway,
     "device": _join_device,
 }

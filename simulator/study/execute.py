@@ -4,6 +4,7 @@ and the result is the same for any number of processes.
 Does not belong here: what happens in a station (run.py), scenario files, printing.
 """
 
+import gc
 import json
 import multiprocessing
 import shutil
@@ -18,6 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from simulator import engines
 from simulator.errors import UserError
 from simulator.study import join, parquet
 from simulator.study.paced import paced_steps
@@ -54,13 +56,18 @@ class Result:
 
 @dataclass(frozen=True)
 class Options:
-    """How to run. `workers` are processes; `speed` is a multiple of real time (None: as fast as can be)."""
+    """How to run. `workers` are processes; `speed` is a multiple of real time (None: as fast as can be).
+
+    `compiled` lets processes that share the stations of a run use the compiled engines, where there are some; the
+    result is the same.
+    """
 
     edges: bool = True
     workers: int = 1
     micropython: bool = False
     transcript: bool = False
     speed: float | None = None
+    compiled: bool = True
 
 
 def execute(
@@ -94,7 +101,7 @@ def execute_all(
                 )
                 for n, station in enumerate(spec.stations)
             ]
-        parts = _run_all(jobs, options.workers, progress)
+        parts = _run_all(jobs, progress)
         for (_, folder), span in zip(runs, spans, strict=True):
             if folder is not None:
                 _merge(folder, [job.folder for job in jobs[span.start : span.stop] if job.folder], options.edges)
@@ -125,10 +132,12 @@ class _Job:
     options: Options
 
 
-def _run_all(jobs: list[_Job], workers: int, progress: Progress | None) -> list[Part]:
+def _run_all(jobs: list[_Job], progress: Progress | None) -> list[Part]:
+    options, workers = jobs[0].options, jobs[0].options.workers
     weights = [_weight(job.spec) for job in jobs]
     whole = sum(weights) or 1.0
-    if workers <= 1 or len(jobs) == 1:
+    compiled = engines.ready() if options.compiled and len(jobs) > 1 else None
+    if len(jobs) == 1 or (workers <= 1 and compiled is None):
         found = []
         done = 0.0
         for job, weight in zip(jobs, weights, strict=True):
@@ -141,7 +150,8 @@ def _run_all(jobs: list[_Job], workers: int, progress: Progress | None) -> list[
     order = sorted(range(len(jobs)), key=lambda n: (-weights[n], n))
     before = multiprocessing.active_children()
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _calm) as pool:
-        running = {pool.submit(_run_part, jobs[n]): n for n in order}
+        with engines.first_on_path(compiled):
+            running = {pool.submit(_run_part, jobs[n]): n for n in order}
         waiting = set(running)
         try:
             while waiting:
@@ -170,6 +180,7 @@ _ended = False  # in a process of its own: it was told to end, and begins no oth
 
 def _calm() -> None:
     """In a process of its own: Ctrl-C is for the one who started us, who then ends us; we tidy up before we go."""
+    gc.set_threshold(100_000, 20, 50)  # rows by the million and hardly a cycle among them: look for cycles seldom
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _end)
 
