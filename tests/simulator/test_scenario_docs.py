@@ -157,5 +157,5 @@ def test_every_term_is_explained() -> None:
 
 def test_every_member_of_the_json_is_explained() -> None:
     members = [*Scorecard((Tally(),)).to_dict(), "scenario", "first_seed", "hours", "stations", "lanes", "riders"]
-    for member in (*members, "turned_away", "arm_contacts"):
+    for member in (*members, "turned_away", "still_waiting", "arm_contacts"):
         assert f"`{member}`" in SCORECARD_PAGE, member
