@@ -70,13 +70,9 @@ def _summary(card: Scorecard) -> Table:
     table.add_row("riders who gave up at a gate", f"{total.outcomes[b.GAVE_UP]:,}", "")
     waits = card.waiting_s()
     if waits["mean"] is not None:
-        table.add_row("waiting s: mean / median / 95th / longest", _waits(waits), "")
+        table.add_row("waiting, s: mean / median", f"{waits['mean'] or 0:.1f} / {waits['p50'] or 0:.0f}", "")
+        table.add_row("waiting, s: 95th percentile / longest", f"{waits['p95'] or 0:.0f} / {waits['max'] or 0:.0f}", "")
     return table
-
-
-def _waits(waits: dict[str, float | None]) -> str:
-    values = [waits[name] or 0.0 for name in ("mean", "p50", "p95", "max")]
-    return f"{values[0]:.1f} / " + " / ".join(f"{value:.0f}" for value in values[1:])
 
 
 def _kinds(card: Scorecard) -> Table:
