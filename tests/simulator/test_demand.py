@@ -148,7 +148,7 @@ def test_smoothing_keeps_each_hours_count_and_goes_nowhere_below_nothing(entries
 
 def test_smoothing_follows_the_slope_between_the_hours() -> None:
     hourly = (0.0,) * 7 + (100.0, 200.0, 300.0) + (0.0,) * 14
-    quarters = HourlyProfile("x", "", counts, counts).quarters(ENTRY, True)
+    quarters = HourlyProfile("x", "", hourly, hourly).quarters(ENTRY, True)
     assert list(quarters[32:36]) == sorted(quarters[32:36]) and quarters[32] < 50 < quarters[35]
 
 
