@@ -27,6 +27,9 @@ def words(annotation: Any) -> str:
     if bare is str:
         return NAMES if any(getattr(item, "pattern", None) for item in metadata) else "text in quotes"
     if get_origin(bare) is tuple:
+        ends = [one for one in get_args(bare) if one is not Ellipsis]
+        if len(ends) == 2:  # the two ends between which a number is drawn
+            return words(ends[0]).replace("a number", "two numbers") + ", the smaller first"
         return "a list of tables"
     return "a table"
 
@@ -61,16 +64,16 @@ def _range(metadata: list[Any]) -> str:
     low = high = ""
     for item in metadata:
         if isinstance(item, Ge):
-            low = f"from {_number(item.ge)}"
+            low = f"from {number(item.ge)}"
         elif isinstance(item, Gt):
-            low = f"above {_number(item.gt)}"
+            low = f"above {number(item.gt)}"
         elif isinstance(item, Le):
-            high = f"to {_number(item.le)}" if low.startswith("from") else f"and at most {_number(item.le)}"
+            high = f"to {number(item.le)}" if low.startswith("from") else f"and at most {number(item.le)}"
         elif isinstance(item, Lt):
-            high = f"and below {_number(item.lt)}"
+            high = f"and below {number(item.lt)}"
     return f" {low} {high}".rstrip()
 
 
-def _number(value: Any) -> str:
+def number(value: Any) -> str:
     """Long ones with thin groups, as people write them; 2**63 - 1 by its name."""
     return "2^63 - 1" if value == 2**63 - 1 else f"{value:,}".replace(",", " ") if value >= 10_000 else f"{value:g}"

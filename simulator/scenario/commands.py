@@ -58,11 +58,12 @@ def check(file: File) -> None:
     stations = f"{len(spec.stations)} stations, " if len(spec.stations) > 1 else ""
     riders = sum(_riders(spec, station) for station in spec.stations)
     few = "lane" if lanes == 1 else "lanes"
-    print(f"{file} is good: {stations}{lanes} {few}, {_hours(spec)}, about {riders:,.0f} riders.")
+    print(f"{file} is good: {stations}{lanes} {few}, {_duration(spec)}, about {riders:,.0f} riders.")
 
 
-def _hours(spec: Spec) -> str:
-    return f"{round(spec.duration_ms / 3_600_000, 2):g} h"
+def _duration(spec: Spec) -> str:
+    minutes = spec.duration_ms / 60_000
+    return f"{minutes:.3g} min" if minutes < 60 else f"{round(minutes / 60, 2):g} h"
 
 
 def _riders(spec: Spec, station: StationSpec) -> float:
@@ -177,7 +178,7 @@ def simulate(
         print(json.dumps(said, ensure_ascii=False))
         return
     with suppress(BrokenPipeError):
-        show_card(card, _title(specs, results), Console())
+        show_card(card, _title(specs, results), Console(), _notes(results))
         if folder is not None:
             print(f"\nWritten: {folder} (truth, records, joined{', edges' if edges else ''}, scorecard.json).")
 
@@ -215,6 +216,7 @@ def _said(specs: list[Spec], results: list[Result], card: Scorecard) -> dict[str
         "lanes": sum(len(station.lanes) for station in specs[0].stations),
         "riders": sum(result.riders for result in results),
         "turned_away": sum(result.turned_away for result in results),
+        "still_waiting": sum(result.riders - result.tally.crossings for result in results),
         "arm_contacts": sum(result.contacts for result in results),
         **card.to_dict(),
     }
@@ -224,4 +226,16 @@ def _title(specs: list[Spec], results: list[Result]) -> str:
     riders = sum(result.riders for result in results)
     runs = f", {len(specs)} seeds from {specs[0].seed}" if len(specs) > 1 else f", seed {specs[0].seed}"
     times = f"{len(specs)} × " if len(specs) > 1 else ""
-    return f"{specs[0].name}{runs}: {riders:,} riders in {times}{_hours(specs[0])}"
+    return f"{specs[0].name}{runs}: {riders:,} riders in {times}{_duration(specs[0])}"
+
+
+def _notes(results: list[Result]) -> list[str]:
+    """Of whom no figure tells."""
+    away = sum(result.turned_away for result in results)
+    left = sum(result.riders - result.tally.crossings for result in results)
+    notes = []
+    if away:
+        notes.append(f"{away:,} more found the queues full and went away.")
+    if left:
+        notes.append(f"{left:,} of the riders were still waiting half an hour after the end; no figure counts them.")
+    return notes

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from simulator.errors import UserError
 from simulator.plant import makes
-from simulator.scenario import models
+from simulator.scenario import allowed, models
 from simulator.scenario.lines import Path as KeyPath
 from simulator.world import behaviours as b
 from simulator.world import counts
@@ -53,11 +53,11 @@ def shown(value: Any) -> str:
     return text if len(text) <= _GIVEN_MAX else text[: _GIVEN_MAX - 1] + "…"
 
 
-def unknown(what: str, name: str, allowed: list[str]) -> str:
+def unknown(what: str, name: str, names: list[str]) -> str:
     """A name that isn't one of those allowed; perhaps it is close to one."""
-    close = difflib.get_close_matches(name, allowed, n=1)
+    close = difflib.get_close_matches(name, names, n=1)
     hint = f"; did you mean {close[0]}?" if close else "."
-    return f"there is no such {what}{hint} Allowed here: {', '.join(allowed)}"
+    return f"there is no such {what}{hint} Allowed here: {', '.join(names)}"
 
 
 def limits(key: str) -> tuple[float, float]:
@@ -70,7 +70,7 @@ def parameter_words(key: str, default: Any) -> str:
     low, high = limits(key)
     whole = isinstance(default, tuple) and isinstance(default[0], int)
     kind = "whole numbers" if whole else "numbers"
-    span = f"from {low:g} to {high:,.0f}".replace(",", " ")
+    span = f"from {allowed.number(low)} to {allowed.number(high)}"
     if isinstance(default, tuple):
         return f"two {kind} {span}, the smaller first"
     return f"a number {span}"

@@ -133,6 +133,8 @@ def _annotation(path: KeyPath) -> Any:
     found: Any = Scenario
     for part in path:
         model = allowed.model_of(found)
+        if isinstance(part, int) and model is None:
+            continue  # one of two numbers: what both must be is said
         if isinstance(part, int):
             found = model  # an element of a list of tables
         elif model is not None and part in model.model_fields:

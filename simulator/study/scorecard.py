@@ -298,4 +298,11 @@ def _rounded(figure: Figure) -> str:
 
 
 def _percent(figure: Figure) -> str:
-    return "–" if figure.value is None else f"{figure.value * 100:.0f} %"
+    """In whole percent; 0 and 100 only where it is none or all."""
+    if figure.value is None:
+        return "–"
+    if 0.995 <= figure.value < 1.0:
+        return "more than 99 %"
+    if 0.0 < figure.value < 0.005:
+        return "less than 1 %"
+    return f"{figure.value * 100:.0f} %"

@@ -1,4 +1,9 @@
-"""The scorecard as a person reads it: a sentence, then tables of at most 80 columns. Drawing only."""
+"""The scorecard as a person reads it: a sentence, then tables of at most 80 columns. Drawing only.
+
+A table without a row is left out.
+"""
+
+from collections.abc import Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -11,23 +16,28 @@ from simulator.world import behaviours as b
 _LANES_SHOWN = 12
 
 
-def view(card: Scorecard, title: str) -> RenderableType:
-    """Everything that the scorecard says, one table under the other."""
-    parts: list[RenderableType] = [Text(title, style="bold"), Text(card.conclusion()), Text("")]
-    parts += [_summary(card), _kinds(card)]
-    if card.total.evaders:
-        parts.append(_evasions(card))
-    parts += [_confusion(card), _lanes(card)]
+def view(card: Scorecard, title: str, notes: Sequence[str] = ()) -> RenderableType:
+    """Everything that the scorecard says, one table under the other; `notes` are sentences beneath the first."""
+    parts: list[RenderableType] = [Text(title, style="bold"), Text(card.conclusion()), *map(Text, notes)]
+    for heading, table in (
+        ("Evidence", _summary(card)),
+        ("Who is accused wrongly", _kinds(card)),
+        ("What is noticed", _evasions(card)),
+        ("Truth (down) against report (across)", _confusion(card)),
+        ("Throughput, persons a minute", _lanes(card)),
+    ):
+        if table.row_count:
+            parts += [Text(""), Text(heading, style="bold"), table]
     return Group(*parts)
 
 
-def show(card: Scorecard, title: str, console: Console) -> None:
+def show(card: Scorecard, title: str, console: Console, notes: Sequence[str] = ()) -> None:
     """Print it."""
-    console.print(view(card, title))
+    console.print(view(card, title, notes))
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, title_style="bold")
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False)
     table.add_column(columns[0])
     for column in columns[1:]:
         table.add_column(column, justify="right")
@@ -47,7 +57,7 @@ def _number(figure: Figure, factor: float = 1.0, digits: int = 1) -> tuple[str, 
 
 def _summary(card: Scorecard) -> Table:
     total = card.total
-    table = _table("Evidence", "", "figure", "95 %")
+    table = _table("", "figure", "95 %")
     table.add_row("honest passages", f"{total.honest.total():,}", "")
     table.add_row("evasions", f"{total.evaders.total():,}", "")
     table.add_row("evasion rate, %", *_number(card.evasion_rate(), 100, 2))
@@ -60,18 +70,14 @@ def _summary(card: Scorecard) -> Table:
     table.add_row("riders who gave up at a gate", f"{total.outcomes[b.GAVE_UP]:,}", "")
     waits = card.waiting_s()
     if waits["mean"] is not None:
-        table.add_row("waiting s, mean / median / 95th / longest", _waits(waits), "")
+        table.add_row("waiting, s: mean / median", f"{waits['mean'] or 0:.1f} / {waits['p50'] or 0:.0f}", "")
+        table.add_row("waiting, s: 95th percentile / longest", f"{waits['p95'] or 0:.0f} / {waits['max'] or 0:.0f}", "")
     return table
-
-
-def _waits(waits: dict[str, float | None]) -> str:
-    values = [waits[name] or 0.0 for name in ("mean", "p50", "p95", "max")]
-    return f"{values[0]:.1f} / " + " / ".join(f"{value:.0f}" for value in values[1:])
 
 
 def _kinds(card: Scorecard) -> Table:
     total = card.total
-    table = _table("\nWho is accused wrongly", "honest riders with", "passages", "accused", "%", "95 %")
+    table = _table("honest riders with", "passages", "accused", "%", "95 %")
     for kind in sorted(total.honest, key=lambda kind: -total.honest[kind]):
         share, interval = _number(card.accused_honest(kind), 100, 2)
         table.add_row(kind, f"{total.honest[kind]:,}", f"{total.accused_riders[kind]:,}", share, interval)
@@ -80,7 +86,7 @@ def _kinds(card: Scorecard) -> Table:
 
 def _evasions(card: Scorecard) -> Table:
     total = card.total
-    table = _table("\nWhat is noticed", "evasion", "riders", "noticed", "%", "95 %")
+    table = _table("evasion", "riders", "noticed", "%", "95 %")
     for outcome in sorted(total.evaders, key=lambda outcome: -total.evaders[outcome]):
         share, interval = _number(card.recall(outcome), 100)
         table.add_row(outcome, f"{total.evaders[outcome]:,}", f"{total.caught[outcome]:,}", share, interval)
@@ -90,7 +96,7 @@ def _evasions(card: Scorecard) -> Table:
 def _confusion(card: Scorecard) -> Table:
     total = card.total
     whats = sorted({what for _, what in total.confusion})
-    table = _table("\nTruth (down) against report (across)", "", *whats)
+    table = _table("", *whats)
     for outcome in sorted(total.outcomes):
         counts = [total.confusion[outcome, what] for what in whats]
         table.add_row(outcome, *(f"{count:,}" if count else "·" for count in counts))
@@ -99,7 +105,7 @@ def _confusion(card: Scorecard) -> Table:
 
 def _lanes(card: Scorecard) -> Table:
     found = card.throughput_per_min()
-    table = _table("\nThroughput, persons a minute", "lane", "over the run", "busiest quarter hour")
+    table = _table("lane", "over the run", "busiest quarter hour")
     shown = sorted(found.items(), key=lambda item: (-item[1][1], item[0]))[:_LANES_SHOWN]
     for lane, (mean, busy) in sorted(shown):
         table.add_row(lane, f"{mean:.1f}", f"{busy:.1f}")

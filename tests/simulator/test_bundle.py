@@ -61,3 +61,14 @@ def test_every_firmware_file_is_in_the_emulated_bundle(built: dict[str, Path]) -
 def test_an_unknown_class_is_refused() -> None:
     with pytest.raises(ValueError, match="emulated or physical sites, not 'both'"):
         bundle.sources("both")
+
+
+def test_only_a_studys_bundle_has_a_witness(built: dict[str, Path], tmp_path: Path) -> None:
+    name = f"{bundle.WITNESS}.mpy"
+    assert not [file for folder in built.values() for file in folder.rglob("*") if file.name == name]
+    study = bundle.build("emulated", tmp_path / "study", witness=True)
+    files = {file.relative_to(study) for file in study.rglob("*.mpy")}
+    emulated = {file.relative_to(built["emulated"]) for file in built["emulated"].rglob("*.mpy")}
+    assert files - emulated == {Path(name)} and emulated <= files
+    with pytest.raises(ValueError, match="only an emulated gate has a witness"):
+        bundle.build("physical", tmp_path / "physical", witness=True)

@@ -2,12 +2,25 @@
 
 import math
 from importlib.resources import files
-from itertools import pairwise, takewhile
+from itertools import islice, pairwise, takewhile
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from simulator.world import counts, demand
-from simulator.world.demand import ENTRY, EXIT, HOUR_MS, Demand, HourlyProfile, evening_peak, lane_ways, load_profile
+from simulator.world.demand import (
+    ENTRY,
+    EXIT,
+    HOUR_MS,
+    HOURS,
+    QUARTERS,
+    Demand,
+    HourlyProfile,
+    evening_peak,
+    lane_ways,
+    load_profile,
+)
 
 MINUTE_MS = 60_000
 
@@ -114,3 +127,66 @@ def test_nonsense_is_refused() -> None:
         HourlyProfile("Test", "2025-08-01", (1,), (1,))
     with pytest.raises(ValueError, match="hour from 0 to 23"):
         Demand(flat(1), start_hour=24)
+
+
+# --- quarter hours and trains ----------------------------------------------------------------------------------------
+
+
+@given(
+    st.lists(st.integers(0, 5_000), min_size=HOURS, max_size=HOURS),
+    st.lists(st.integers(0, 5_000), min_size=HOURS, max_size=HOURS),
+)
+def test_smoothing_keeps_each_hours_count_and_goes_nowhere_below_nothing(entries: list[int], exits: list[int]) -> None:
+    profile = HourlyProfile("x", "2026-01-01", tuple(entries), tuple(exits))
+    for way, hourly in ((ENTRY, entries), (EXIT, exits)):
+        for smooth in (False, True):
+            quarters = profile.quarters(way, smooth)
+            assert len(quarters) == QUARTERS and min(quarters) >= 0
+            for hour, count in enumerate(hourly):
+                assert sum(quarters[hour * 4 : hour * 4 + 4]) == pytest.approx(count)
+
+
+def test_smoothing_follows_the_slope_between_the_hours() -> None:
+    hourly = (0.0,) * 7 + (100.0, 200.0, 300.0) + (0.0,) * 14
+    quarters = HourlyProfile("x", "", hourly, hourly).quarters(ENTRY, True)
+    assert list(quarters[32:36]) == sorted(quarters[32:36]) and quarters[32] < 50 < quarters[35]
+
+
+def test_the_expected_number_is_that_of_the_quarters_from_the_start_on() -> None:
+    counts = tuple(float(hour) * 60 for hour in range(24))
+    demand = Demand(HourlyProfile("x", "", counts, counts), start_hour=8, start_min=30, scale=0.5)
+    assert demand.expected(ENTRY, 3_600_000) == pytest.approx((8 * 60 + 9 * 60) / 4)
+    assert demand.expected(ENTRY, 60_000) == pytest.approx(4.0)
+
+
+def test_trains_bring_bursts_and_as_many_riders_as_the_counts() -> None:
+    flow = HourlyProfile("x", "", (1_200.0,) * 24, (1_200.0,) * 24)
+
+    def per_minute(demand: Demand, way: str, hours: int = 30) -> list[int]:
+        minutes = [0] * (hours * 60)
+        for at_ms in demand.arrivals(way, 5):
+            if at_ms >= hours * HOUR_MS:
+                return minutes
+            minutes[at_ms // 60_000] += 1
+        return minutes
+
+    def scatter(minutes: list[int]) -> float:
+        mean = sum(minutes) / len(minutes)
+        return sum((count - mean) ** 2 for count in minutes) / len(minutes) / mean
+
+    trains = Demand(flow, start_hour=0, headway_s=300, spread_s=40)
+    exits, entries = per_minute(trains, EXIT), per_minute(trains, ENTRY)
+    assert sum(exits) / len(exits) == pytest.approx(20, rel=0.05) == sum(entries) / len(entries)
+    assert scatter(entries) == pytest.approx(1.0, abs=0.15), "Poisson"
+    assert scatter(exits) > 10, "a minute after a train is full, the others are empty"
+    assert per_minute(trains, ENTRY) == per_minute(Demand(flow, start_hour=0), ENTRY), "entries know no trains"
+    by_phase = [0] * 5
+    for n, count in enumerate(exits):
+        by_phase[n % 5] += count
+    assert max(by_phase) > sum(by_phase) * 0.5, "each train five minutes after the one before"
+
+
+def test_riders_of_a_train_are_in_order_and_begin_with_the_run() -> None:
+    demand = Demand(HourlyProfile("x", "", (0.0,) * 24, (900.0,) * 24), headway_s=240, spread_s=90)
+    times = list(islice(demand.arrivals(EXIT, 1), 500))
+    assert times == sorted(times) and times[0] >= 0

@@ -171,7 +171,7 @@ def test_simulate_prints_a_scorecard_and_writes_what_happened(run: Run, short: s
     assert (tmp_path / "run" / "scenario.toml").read_text() == SHORT
     card = json.loads((tmp_path / "run" / "scorecard.json").read_text())
     assert card["riders"] == sum(1 for _ in parquet.read(tmp_path / "run", parquet.TRUTH)) > 20
-    assert f"{card['riders']} riders in 0.08 h" in out and card["conclusion"].split(" were accused")[0] in out
+    assert f"{card['riders']} riders in 5 min" in out and card["conclusion"].split(" were accused")[0] in out
 
 
 def test_a_run_without_edges_is_smaller(run: Run, short: str, tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_repeat_runs_seeds_one_after_the_other_each_into_a_folder_of_its_own(
     run: Run, short: str, tmp_path: Path
 ) -> None:
     out = good(run, "simulate", short, "--repeat", "3", "--seed", "4", "--out", "run")
-    assert out.startswith("short, 3 seeds from 4: ") and "riders in 3 × 0.08 h" in out
+    assert out.startswith("short, 3 seeds from 4: ") and "riders in 3 × 5 min" in out
     folders = sorted(file.name for file in (tmp_path / "run").iterdir() if file.is_dir())
     assert folders == ["seed-4", "seed-5", "seed-6"]
     alone = good(run, "simulate", short, "--seed", "5", "--out", "alone")
@@ -238,6 +238,29 @@ def test_options_that_exclude_each_other_or_are_out_of_range(run: Run, short: st
 def test_a_machine_without_micropython_is_told(run: Run, short: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commands, "micropython_available", lambda: False)
     assert "There is no MicroPython for this machine's processor" in refused(run, "simulate", short, "--micropython")
+
+
+def test_whom_no_figure_counts_is_said(run: Run, tmp_path: Path) -> None:
+    text = SHORT.replace("700", "40_000").replace(
+        "count = 2", 'arm = "slow"\n[arm.slow]\nkind = "wide"\nopening_ms = 4000'
+    )
+    (tmp_path / "crush.toml").write_text(text.replace("duration_min = 5", "duration_min = 2"))
+    out = good(run, "simulate", "crush.toml")
+    away = re.search(r"^([\d,]+) more found the queues full and went away\.$", out, re.MULTILINE)
+    left = re.search(r"^([\d,]+) of the riders were still waiting half an hour after the end;", out, re.MULTILINE)
+    assert away is not None and left is not None
+    said = json.loads(good(run, "simulate", "crush.toml", "--json"))
+    assert (f"{said['turned_away']:,}", f"{said['still_waiting']:,}") == (away[1], left[1])
+    assert said["riders"] == said["crossings"] + said["still_waiting"]
+
+
+def test_a_lane_to_which_nobody_comes_has_nothing_to_rate(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "empty.toml").write_text(SHORT.replace("700", "0").replace("duration_min = 5", "duration_min = 0.1"))
+    out = good(run, "simulate", "empty.toml")
+    assert out.startswith(
+        "short, seed 1: 0 riders in 0.1 min\nNobody honest came to a beam, so there is nothing to rate."
+    )
+    assert "Truth (down)" not in out and "Throughput" not in out
 
 
 @pytest.mark.slow

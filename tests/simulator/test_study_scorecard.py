@@ -121,6 +121,13 @@ def test_one_run_is_counted_as_it_was() -> None:
     )
 
 
+def test_nearly_all_is_not_all_and_nearly_none_is_not_none() -> None:
+    assert "more than 99 % of evasions were noticed" in Scorecard((crowd(1, 0, 1_000, 999),)).conclusion()
+    assert "; less than 1 % of evasions were noticed" in Scorecard((crowd(1, 0, 1_000, 1),)).conclusion()
+    assert "; 100 % of evasions were noticed" in Scorecard((crowd(1, 0, 1_000, 1_000),)).conclusion()
+    assert "; 0 % of evasions were noticed" in Scorecard((crowd(1, 0, 1_000, 0),)).conclusion()
+
+
 def test_a_rider_accused_twice_is_one_rider_and_two_accusations() -> None:
     twice = tally([crossing("a", kind="pram")], [verdict("tailgate", 1_700), verdict("tailgate", 1_900)])
     card = Scorecard((twice,))
