@@ -50,12 +50,19 @@ def _join_scenario(app: typer.Typer) -> None:
     app.add_typer(app_scenario, name="scenario")
 
 
+def _join_fleet(app: typer.Typer) -> None:
+    from simulator.fleet.commands import fleet
+
+    app.command("fleet")(fleet)
+
+
 Join = Callable[[typer.Typer], None]
 
 GROUPS: dict[str, Join] = {
     "demo": _join_demo,
     "simulate": _join_simulate,
     "scenario": _join_scenario,
+    "fleet": _join_fleet,
     "gateway": _join_gateway,
     "device": _join_device,
 }

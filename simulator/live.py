@@ -20,7 +20,7 @@ from simulator.clock import Scheduler
 from simulator.devices import bundle
 from simulator.devices.in_process import InProcessDevice
 from simulator.devices.process import DeviceDied, PlantServer, ProcessDevice, micropython_available
-from simulator.pacing import PacedLoop, Source
+from simulator.pacing import PacedLoop
 from simulator.plant.lane import LanePlant
 from simulator.scene import ScenePublisher
 from simulator.truth import DAY_MS, TruthLog
@@ -66,6 +66,8 @@ class Lane:
         self._false_starts = 0
         self.plant = LanePlant(station.scheduler, name=self.name, way=way)
         self.device: ProcessDevice | InProcessDevice = station.make_device(settings, self._outputs)
+        if isinstance(self.device, InProcessDevice):
+            self.device.handled = self._touch
         self.plant.post = self._post
         self._booting: list[tuple[int, int | bytes, int]] | None = None
 
@@ -79,6 +81,9 @@ class Lane:
         self.state = state
         self.plant.apply(t_ms, arm, lamp, sound)
 
+    def _touch(self) -> None:
+        self.station.loop.touch(self)
+
     def power_on(self) -> None:
         """Give the plant its power and boot the device, which then learns of fire and broken beams."""
         self._booting = []
@@ -91,6 +96,7 @@ class Lane:
             except DeviceDied as error:
                 self._died(error)
                 return
+            self._touch()
         else:
             self.device.start()
         self.boots += 1
@@ -102,6 +108,7 @@ class Lane:
         """SIGKILL, or its like in process; the lane goes dark."""
         taken_ms = self.device.taken_until_ms if isinstance(self.device, ProcessDevice) else None
         self.device.kill()
+        self._touch()
         self.plant.power(False, taken_ms)
         self.state = "dark"
 
@@ -171,7 +178,7 @@ class LiveStation:
         self.world = Station(
             self.scheduler, [lane.plant for lane in self.lanes.values()], demand, seed=seed, truth=self.truth
         )
-        self.loop = PacedLoop(self.scheduler, lambda: list[Source](self.lanes.values()), speed)
+        self.loop = PacedLoop(self.scheduler, speed)
 
     def epoch_of(self, t_ms: int) -> int:
         """Epoch ms of a virtual time."""
