@@ -14,7 +14,7 @@ Does not belong here: what devices or the gateway say. The comparison is made el
 import hashlib
 import hmac
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -172,11 +172,7 @@ class TruthLog:
             del self._outcomes[rider]
             return
         self._unobserved.add(rider)
-        lane = self._lanes[outcome.lane]
-        self._expect(lane, outcome, -1)
-        lane.uncertain[outcome.kind] = lane.uncertain.get(outcome.kind, 0) + 1
-        if outcome.handle is not None:
-            lane.uncertain_handles.add(outcome.handle)
+        self._unexpect(self._lanes[outcome.lane], outcome)
 
     def service_day(self, epoch_ms: int) -> int:
         """Days since 1970-01-01 by the site's service day."""
@@ -219,6 +215,29 @@ class TruthLog:
         else:
             name = _COUNTED_AS[outcome.kind]
             setattr(lane, name, getattr(lane, name) + step)
+
+    @classmethod
+    def _unexpect(cls, lane: LaneExpectation, outcome: Outcome) -> None:
+        """No device is known to have seen it."""
+        cls._expect(lane, outcome, -1)
+        lane.uncertain[outcome.kind] = lane.uncertain.get(outcome.kind, 0) + 1
+        if outcome.handle is not None:
+            lane.uncertain_handles.add(outcome.handle)
+
+    @classmethod
+    def expected_by(cls, lines: Iterable[str]) -> dict[str, LaneExpectation]:
+        """What the lines of a truth's file say that perfect devices would have reported, per lane."""
+        lanes: dict[str, LaneExpectation] = {}
+        outcomes: dict[str, Outcome] = {}
+        for line in lines:
+            outcome = Outcome(**json.loads(line))
+            lane = lanes.setdefault(outcome.lane, LaneExpectation(outcome.way))
+            if outcome.kind == UNOBSERVED:
+                cls._unexpect(lane, outcomes[outcome.rider])
+            else:
+                outcomes[outcome.rider] = outcome
+                cls._expect(lane, outcome, 1)
+        return lanes
 
     def _line(self, outcome: Outcome) -> None:
         if self._file is None:

@@ -81,9 +81,7 @@ def fleet(
         with _locked(data.resolve()) as folder:
             run = _Run(found, folder, load, truth, bound_ms, seconds, grace, interrupt)
             if headless or as_json or not out.is_terminal:
-                if not as_json:
-                    err.print(f"Gateline fleet: {len(found)} devices; Ctrl-C ends it.")
-                summary = run.headless()
+                summary = run.headless(lambda note: None if as_json else err.print(note))
             else:
                 summary = run.shown(out)
     except TooLate as error:
@@ -164,12 +162,21 @@ class _Run:
             raise UserError(f"{truth} is there already, and stays as it is. Choose another with --truth.") from error
         except FileNotFoundError as error:
             raise UserError(f"Can't write {truth} ({error.strerror}). Choose another with --truth.") from error
+        self._devices = len(found)
         self._seconds = seconds
         self._grace_s = grace_s
         self._interrupt = interrupt
 
-    def headless(self) -> Summary:
-        return self._go(lambda note: None)
+    def headless(self, say: Callable[[str], None]) -> Summary:
+        said = ""
+
+        def draw(note: str) -> None:
+            nonlocal said
+            if note != said:
+                said = note
+                say(note)
+
+        return self._go(draw)
 
     def shown(self, console: Console) -> Summary:
         started_s = time.monotonic()
@@ -195,7 +202,7 @@ class _Run:
             return interrupt.count < wishes
 
         try:
-            fleet.start(lambda: wanted("Devices boot and connect.", 1))
+            fleet.start(lambda: wanted(f"{self._devices} devices boot and connect. Ctrl-C ends it.", 1))
             if not interrupt.count:
                 fleet.ride()
             started_s = time.monotonic()
