@@ -1,12 +1,14 @@
 """`make bench`, or `python -m bench [NAME ...]`."""
 
 import sys
+from collections.abc import Callable
 
 from rich.console import Console
 
-from bench import device, ingest
+from bench import device, fleet, ingest
+from bench.harness import Report
 
-BENCHES = {"ingest": ingest.run, "device": device.run}
+BENCHES: dict[str, Callable[[], Report]] = {"ingest": ingest.run, "device": device.run, "fleet": fleet.run}
 
 
 def main(names: list[str]) -> int:

@@ -6,6 +6,7 @@ prints no summary, because its figures would be of another load than was asked f
 
 import errno
 import fcntl
+import gc
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -204,6 +205,7 @@ class _Run:
         try:
             fleet.start(lambda: wanted(f"{self._devices} devices boot and connect. Ctrl-C ends it.", 1))
             if not interrupt.count:
+                gc.freeze()  # the devices stay: looking through them for garbage again and again makes the loop late
                 fleet.ride()
             started_s = time.monotonic()
             while wanted("Riders come.", 1) and (self._seconds is None or time.monotonic() - started_s < self._seconds):
@@ -212,4 +214,5 @@ class _Run:
             # Whatever brought us here, the second wish raises by itself.
             return fleet.finish(self._grace_s, lambda: wanted(ending, 2))
         finally:
+            gc.unfreeze()
             fleet.close()

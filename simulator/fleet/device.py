@@ -13,12 +13,17 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from firmware.link.mqtt import MqttLink
-from simulator.clock import Scheduler
+from simulator.clock import Scheduler, rng
 from simulator.devices.in_process import InProcessDevice
 from simulator.fleet.network import Endpoint, Wire
 from simulator.pacing import Source
 from simulator.plant import faults
 from simulator.plant.lane import LanePlant
+
+# Clocks of boards are never quite right, nor alike; were they, a whole fleet would close its intervals at one moment.
+CLOCK_OFF_MS = 500
+
+_BOOTS_FROM_MS, _BOOT_EACH_MS = 1_577_836_800_000, 10_000  # 2020-01-01
 
 # CONNACK codes that no waiting mends: identifier, user or password, rights (MQTT 3.1.1, 3.2.2.3).
 _REFUSED_CODES = (2, 4, 5)
@@ -39,6 +44,11 @@ class Counts:
     def unconfirmed(self) -> int:
         """Records that are in a device's outbox."""
         return self.records - self.confirmed
+
+
+def first_boot(epoch_ms: int) -> int:
+    """The number below a new storage's first boot: by the clock, and above any that counting could have reached."""
+    return (epoch_ms - _BOOTS_FROM_MS) // _BOOT_EACH_MS
 
 
 class Owner(Protocol):
@@ -89,16 +99,22 @@ class FleetDevice:
         self.name: str = settings["device"]
         self.wire = Wire(endpoint)
         self.plant = LanePlant(scheduler, name=self.name, way=settings.get("lane", {}).get("way", "entry"))
+        off_ms = rng(seed, "clock", self.name).randint(-CLOCK_OFF_MS, CLOCK_OFF_MS)
         self.device = InProcessDevice(
             scheduler,
             settings,
             self._outputs,
-            epoch_of,
+            lambda t_ms: epoch_of(t_ms) + off_ms,
             seed=seed,
             folder=folder,
             link_factory=partial(MqttLink, transport=self.wire.connect),
         )
         self.device.handled = self._handled
+        storage = self.device.storage
+        if storage.read("boot") is None:
+            # Boots are numbered upward for ever. Storage that is new, perhaps because somebody removed the old one,
+            # must not begin at a number that the gateway has had: its records would be taken for old ones.
+            storage.write("boot", str(first_boot(epoch_of(scheduler.now_ms))).encode())
         self.powered = False
         self.connected = False
         self.connects = 0

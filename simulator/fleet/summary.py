@@ -24,7 +24,7 @@ class Summary:
     faults: dict[str, int]
     late_ms: int
     rss_bytes_per_device: int
-    cpu_s: float
+    cpu_share: float
     seed: int
     wall_s: float
 

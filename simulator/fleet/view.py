@@ -57,6 +57,7 @@ def summary_table(summary: Summary) -> RenderableType:
         *((count, what.replace("_", " ") + "s") for what, count in summary.faults.items()),
         (summary.late_ms, "ms late at worst"),
         (summary.rss_bytes_per_device // 1024, "KiB of memory a device"),
+        (round(summary.cpu_share * 100), "% of a core while riders came"),
     ):
         table.add_row(f"{value:,}", name)
     return Group(table, Text(summary.verdict(), style="bold green" if summary.clean else "bold red"))

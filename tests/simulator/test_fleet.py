@@ -7,7 +7,9 @@ import resource
 import select
 import signal
 import socket
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ import gateline
 from simulator.clock import Scheduler
 from simulator.errors import UserError
 from simulator.fleet import fleet as fleets
-from simulator.fleet.device import Counts, FleetDevice
+from simulator.fleet.device import Counts, FleetDevice, first_boot
 from simulator.fleet.network import Connector, Endpoint, Wire, look_up
 from simulator.fleet.summary import Summary
 from simulator.fleet.view import screen, summary_table
@@ -162,7 +164,7 @@ def test_power_cuts_keep_what_the_storage_holds(lone: tuple[Scheduler, FleetDevi
     assert up(one) == (True, True) and counted(one) == (2, 0, 2)
     gate = one.device.gate
     assert gate is not None
-    gate.outbox.confirm(1, 1)
+    gate.outbox.confirm(gate.boot - 1, 1)
     assert counted(one) == (2, 1, 1)
     one.fault(faults.POWER_CUT, 0, True)
     one.fault(faults.POWER_CUT, 0, False)
@@ -191,6 +193,15 @@ def test_at_the_end_faults_are_mended_and_none_begins(lone: tuple[Scheduler, Fle
     assert owner.faults == [faults.NETWORK_CUT, faults.POWER_CUT]
     with pytest.raises(ValueError, match="power_cut and network_cut"):
         one.fault(faults.ARM_JAMMED, 0, False)
+
+
+def test_new_storage_begins_above_what_the_gateway_has_had(lone: tuple[Scheduler, FleetDevice, Owner]) -> None:
+    _, one, _ = lone
+    one.power_on()
+    gate = one.device.gate
+    assert gate is not None and gate.boot == first_boot(EPOCH_MS) + 1
+    assert first_boot(EPOCH_MS) < 10**8, "eight digits, as the outbox's file names have them"
+    assert first_boot(EPOCH_MS + 10_000) == first_boot(EPOCH_MS) + 1
 
 
 def test_storage_belongs_to_a_name_and_a_key(tmp_path: Path) -> None:
@@ -296,6 +307,35 @@ def test_sentences_of_the_command(
         assert (status, out) == (2, ""), err
         assert what in err and "Traceback" not in err, err
         assert err.count("\n") == 1, err
+
+
+def test_a_broker_that_says_no_is_quoted(
+    tmp_path: Path, file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The embedded broker only hangs up; others say what is wrong."""
+    monkeypatch.setattr(fleets, "FIRST_CONTACT_S", 1.0)
+    truth = tmp_path / "truth.jsonl"
+
+    def refuse(listening: socket.socket) -> None:
+        with suppress(OSError):  # until the test closes it
+            while True:
+                far, _ = listening.accept()
+                with far:
+                    far.recv(1024)
+                    far.sendall(b"\x20\x02\x00\x05")  # CONNACK: not authorized
+                    far.recv(1024)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        answering = threading.Thread(target=refuse, args=(listening,), daemon=True)
+        answering.start()
+        where = f"127.0.0.1:{listening.getsockname()[1]}"
+        words = ("--settings", file, "--data", tmp_path / "data", "--broker", where, "--truth", truth, "--json")
+        status, out, err = run(capsys, *words)
+        listening.shutdown(socket.SHUT_RDWR)
+    answering.join()
+    assert (status, out) == (2, "")
+    assert f"The broker at {where} refuses gate-1" in err and "not authorized" in err
+    assert not truth.exists(), "nobody came, so there is nothing to tell"
 
 
 def test_one_fleet_at_a_time(tmp_path: Path, file: Path, capsys: pytest.CaptureFixture[str]) -> None:
