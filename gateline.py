@@ -62,6 +62,12 @@ def _join_calibrate(app: typer.Typer) -> None:
     app.command("calibrate")(calibrate)
 
 
+def _join_fleet(app: typer.Typer) -> None:
+    from simulator.fleet.commands import fleet
+
+    app.command("fleet")(fleet)
+
+
 Join = Callable[[typer.Typer], None]
 
 GROUPS: dict[str, Join] = {
@@ -70,6 +76,7 @@ GROUPS: dict[str, Join] = {
     "scenario": _join_scenario,
     "calibrate": _join_calibrate,
     "compile": _join_compile,
+    "fleet": _join_fleet,
     "gateway": _join_gateway,
     "device": _join_device,
 }

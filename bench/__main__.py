@@ -1,20 +1,23 @@
 """`make bench`, or `python -m bench [NAME ...]`."""
 
 import sys
+from collections.abc import Callable
 
 from rich.console import Console
 
-from bench import device, ingest, simulation
+from bench import device, fleet, ingest, simulation
+from bench.harness import Report
 
-BENCHES = {
+BENCHES: dict[str, Callable[[], Report]] = {
     "ingest": ingest.run,
     "device": device.run,
     "simulation": simulation.run,
     "lanes": simulation.lanes,
     "beams": simulation.beams,
     "riders": simulation.riders,
+    "fleet": fleet.run,
 }
-LONG = {"metro": simulation.metro}
+LONG: dict[str, Callable[[], Report]] = {"metro": simulation.metro}
 """Benches that take minutes: run only when named."""
 
 

@@ -12,11 +12,19 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Protocol
 
 from rich.console import Console
 from rich.table import Table
 
 OUT = Path("out")
+
+
+class Report(Protocol):
+    """What a bench has found."""
+
+    def report(self, console: Console) -> Path:
+        """Print it, write it, return where."""
 
 
 @dataclass
@@ -46,21 +54,26 @@ class Bench:
                 row, f"{medians[row]:,.0f}", f"{min(rates):,.0f}", f"{max(rates):,.0f}", f"{medians[row] / peer:.3g}"
             )
         console.print(table)
-        OUT.mkdir(exist_ok=True)
-        path = OUT / f"bench-{self.name}.json"
-        record = {
-            "name": self.name,
-            "unit": self.unit,
-            "note": self.note,
-            "at": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-            "machine": {"processors": os.cpu_count(), "kind": platform.machine(), "python": platform.python_version()},
-            "rows": [
-                {"row": row, "rates": rates, "median": medians[row], "ratio": medians[row] / peer}
-                for row, rates in self.rates.items()
-            ],
-        }
-        path.write_text(json.dumps(record, indent=1) + "\n")
-        return path
+        rows = [
+            {"row": row, "rates": rates, "median": medians[row], "ratio": medians[row] / peer}
+            for row, rates in self.rates.items()
+        ]
+        return written(self.name, {"unit": self.unit, "note": self.note}, rows)
+
+
+def written(name: str, about: Mapping[str, str], rows: list[dict[str, Any]]) -> Path:
+    """Write `out/bench-<name>.json`: what was measured, when, on what machine; returns its path."""
+    OUT.mkdir(exist_ok=True)
+    path = OUT / f"bench-{name}.json"
+    record = {
+        "name": name,
+        **about,
+        "at": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "machine": {"processors": os.cpu_count(), "kind": platform.machine(), "python": platform.python_version()},
+        "rows": rows,
+    }
+    path.write_text(json.dumps(record, indent=1) + "\n")
+    return path
 
 
 def interleaved(bench: Bench, rounds: int, measures: Mapping[str, Callable[[], float]]) -> None:

@@ -32,7 +32,8 @@ id = 0
 
 [router]
 id = 0
-max_connections = 2000
+# Whoever comes beyond it ends rumqttd's router for good, so it lies above what open files allow. It costs no memory.
+max_connections = 100000
 max_outgoing_packet_count = 200
 # Per filter: what a slow reader may lag behind before the oldest is dropped. Devices send it again.
 max_segment_size = 1048576

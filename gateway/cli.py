@@ -6,11 +6,14 @@ mend is a UserError, which the front door turns into one sentence and status 2. 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
@@ -22,6 +25,7 @@ app_device = typer.Typer(no_args_is_help=True, help="Make devices known to the g
 
 DEFAULT_HTTP_PORT = 8080
 DEFAULT_MQTT_PORT = 1883
+COUNT_MAX = 20_000
 
 Data = Annotated[Path, typer.Option("--data", help="The data directory; made if it is not there.")]
 
@@ -41,6 +45,27 @@ def _address(text: str) -> tuple[str, int]:
     if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
         raise UserError(f"--broker takes HOST:PORT, for example 127.0.0.1:1883, and not {text!r}.")
     return host, int(port)
+
+
+@contextlib.contextmanager
+def _new_secret_file(path: Path) -> Iterator[TextIO]:
+    """A file that was not there, readable by its owner alone; gone again when what is done with it fails."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        raise UserError(
+            f"{path} is there already, and stays as it is: it may hold keys. Choose another name."
+        ) from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be written ({error.strerror}); choose another place with --out.") from error
+    try:
+        with open(descriptor, "w", encoding="ascii") as file:
+            yield file
+    except BaseException as error:
+        path.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise UserError(f"{path} cannot be written ({error.strerror}); nothing was added.") from error
+        raise
 
 
 @app_gateway.command("run")
@@ -107,16 +132,42 @@ def add(
     ] = 0,
     broker: Annotated[str, typer.Option(help="Where the device finds the broker.")] = f"{HOST}:{DEFAULT_MQTT_PORT}",
     json_only: Annotated[bool, typer.Option("--json", help="Print the settings alone, as one JSON object.")] = False,
+    count: Annotated[
+        int | None,
+        typer.Option(min=1, max=COUNT_MAX, help="A whole fleet: DEVICE-1 to DEVICE-COUNT. Takes --out."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="A new file for the fleet's settings, one JSON object a line. Takes --count.")
+    ] = None,
 ) -> None:
-    """Add a device: print the settings file with its key, which is shown this once."""
+    """Add a device: print the settings file with its key, which is shown this once. Or add a fleet, into a file."""
     from gateway.devices.provisioning import Provisioning
     from gateway.store.database import Database
     from gateway.store.directory import Directory
 
     host, port = _address(broker)
+    if (count is None) != (out is None):
+        raise UserError(
+            "--count and --out go together: a fleet's settings are written to a file, one JSON object a line."
+        )
+    if out is not None and json_only:
+        raise UserError("--json prints one device's settings; a fleet's are JSON in the file that --out names.")
     database = Database(data)
     try:
         provisioning = Provisioning(Directory(database))
+        if count is not None and out is not None:
+            rows = provisioning.draw_fleet(site, device, count, site_class, day_start_ms)
+            # The file first: a device that is known and whose key nobody has could never be used.
+            with _new_secret_file(out) as file:
+                file.writelines(json.dumps(provisioning.settings(row, host, port)) + "\n" for row in rows)
+                file.flush()
+                provisioning.add_fleet(rows)
+            typer.echo(
+                f"{count} devices, {rows[0].device} to {rows[-1].device}, are added; their settings with their secret "
+                f"keys are in {out}.\nThen start the gateway, if it does not run: gateline gateway run --data {data}",
+                err=True,
+            )
+            return
         row = provisioning.add_device(site, device, site_class, day_start_ms)
         settings = provisioning.settings(row, host, port)
     finally:

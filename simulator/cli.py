@@ -1,12 +1,10 @@
 """The simulator's commands. `demo_command` gets the backend from the front door, which alone knows the gateway."""
 
 import errno
-import signal
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -17,6 +15,7 @@ from simulator.demo import Backend, Demo, Summary, run_folder
 from simulator.demo_view import screen, summary_table
 from simulator.devices.process import micropython_available
 from simulator.errors import UserError
+from simulator.interrupt import Interrupt
 
 NO_MICROPYTHON = (
     "There is no MicroPython for this machine's processor (its wheel is for x86-64 only), so the gates' firmware runs "
@@ -24,28 +23,7 @@ NO_MICROPYTHON = (
 )
 
 
-_SAME_WISH_S = 0.3
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
-
-
-class _Interrupt:
-    """Counts Ctrl-C and SIGTERM: the first asks for an end, the second for one at once."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._last_s = -_SAME_WISH_S
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._caught)
-
-    def _caught(self, number: int, frame: FrameType | None) -> None:
-        # A shell or `timeout` may signal both the process and its group: that is one wish, not two.
-        now_s = time.monotonic()
-        again = now_s - self._last_s > _SAME_WISH_S
-        self._last_s = now_s
-        if again:
-            self.count += 1
-            if self.count > 1:
-                raise KeyboardInterrupt
 
 
 def demo_command(make_backend: Callable[[Path], Backend]) -> Callable[..., None]:
@@ -89,7 +67,7 @@ def _run(
 ) -> int:
     out = Console(file=sys.stdout)
     err = Console(file=sys.stderr)
-    interrupt = _Interrupt()
+    interrupt = Interrupt()
     headless = headless or not out.is_terminal
     try:
         with run_folder(data) as folder:
@@ -122,7 +100,7 @@ def _run_in(
     in_process: bool,
     out: Console,
     err: Console,
-    interrupt: _Interrupt,
+    interrupt: Interrupt,
 ) -> Summary | None:
     """The demo in its run's folder; None when it was ended at once."""
     demo = Demo(make_backend(folder / "gateway"), folder, seed=seed, micropython=False if in_process else None)
@@ -144,14 +122,14 @@ def _run_in(
         demo.close()
 
 
-def _headless(demo: Demo, seconds: float | None, interrupt: _Interrupt) -> None:
+def _headless(demo: Demo, seconds: float | None, interrupt: Interrupt) -> None:
     started_s = time.monotonic()
     while not interrupt.count and (seconds is None or time.monotonic() - started_s < seconds):
         demo.check()
         time.sleep(0.1)
 
 
-def _shown(demo: Demo, seconds: float | None, interrupt: _Interrupt, console: Console) -> Summary:
+def _shown(demo: Demo, seconds: float | None, interrupt: Interrupt, console: Console) -> Summary:
     started_s = time.monotonic()
     note = f"API {demo.url}v1/health · description {demo.url}openapi.json"
 

@@ -20,7 +20,7 @@ from simulator.clock import Scheduler
 from simulator.devices import bundle
 from simulator.devices.in_process import InProcessDevice
 from simulator.devices.process import DeviceDied, PlantServer, ProcessDevice, micropython_available
-from simulator.pacing import PacedLoop, Source
+from simulator.pacing import PacedLoop
 from simulator.plant.lane import LanePlant
 from simulator.scene import ScenePublisher
 from simulator.truth import DAY_MS, TruthLog
@@ -67,10 +67,15 @@ class Lane:
         self.plant = LanePlant(station.scheduler, name=self.name, way=way)
         self.device: ProcessDevice | InProcessDevice = station.make_device(settings, self._outputs)
         self.plant.post = self.device.post
+        if isinstance(self.device, InProcessDevice):
+            self.device.handled = self._touch
 
     def _outputs(self, t_ms: int, arm: int, lamp: int, sound: int, state: str) -> None:
         self.state = state
         self.plant.apply(t_ms, arm, lamp, sound)
+
+    def _touch(self) -> None:
+        self.station.loop.touch(self)
 
     def power_on(self) -> None:
         """Give the plant its power and boot the device, which then learns of fire and broken beams."""
@@ -83,6 +88,7 @@ class Lane:
             except DeviceDied as error:
                 self._died(error)
                 return
+            self._touch()
         else:
             self.device.start()
         self.boots += 1
@@ -92,6 +98,7 @@ class Lane:
         """SIGKILL, or its like in process; the lane goes dark."""
         taken_ms = self.device.taken_until_ms if isinstance(self.device, ProcessDevice) else None
         self.device.kill()
+        self._touch()
         self.plant.power(False, taken_ms)
         self.state = "dark"
 
@@ -161,7 +168,7 @@ class LiveStation:
         self.world = Station(
             self.scheduler, [lane.plant for lane in self.lanes.values()], demand, seed=seed, truth=self.truth
         )
-        self.loop = PacedLoop(self.scheduler, lambda: list[Source](self.lanes.values()), speed)
+        self.loop = PacedLoop(self.scheduler, speed)
 
     def epoch_of(self, t_ms: int) -> int:
         """Epoch ms of a virtual time."""

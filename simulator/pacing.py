@@ -1,7 +1,9 @@
 """Real time as a pacing of virtual time: one thread that runs the scheduler and the devices' sockets.
 
 Rules: nothing here decides anything about riders or gates. What other threads want done is a call that runs between two
-events (`call`). The thread sleeps in select until the next virtual event, a socket or a call.
+events (`call`). The thread sleeps in select until the next virtual event, a socket or a call. A socket stays registered
+from turn to turn, so a turn costs what happens in it, however many sources there are; whoever owns a source says
+`touch` when what it watches may have changed.
 
 Does not belong here: what a lane is, MQTT, the terminal.
 """
@@ -12,10 +14,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from typing import Any, Protocol, TypeVar
 
 from simulator.clock import Scheduler
+from simulator.errors import TooLate
 
 T = TypeVar("T")
 
@@ -26,7 +29,7 @@ class Source(Protocol):
     """Something with a socket that the loop watches."""
 
     def watched(self) -> tuple[Any, int] | None:
-        """(socket, 1 read | 2 write), or None while there is none."""
+        """(socket, 1 read | 2 write), or None while there is none. The numbers are those of `selectors`."""
 
     def ready(self) -> None:
         """The socket is ready."""
@@ -35,17 +38,19 @@ class Source(Protocol):
 class PacedLoop:
     """Runs `scheduler` at `speed` virtual milliseconds a real one, from `start()` to `stop()`.
 
-    `late_ms` is the worst real lateness of a virtual event so far. An error in a callback ends the thread and is raised
-    by `stop()` and `check()`.
+    `late_ms` is the worst real lateness of a virtual event so far; above `late_max_ms` (None: any will do) the loop
+    ends with TooLate. An error in a callback ends the thread, too, and is raised by `stop()` and `check()`.
     """
 
-    def __init__(self, scheduler: Scheduler, sources: Callable[[], list[Source]], speed: int = 1) -> None:
+    def __init__(self, scheduler: Scheduler, speed: int = 1, late_max_ms: int | None = None) -> None:
         if speed < 1:
             raise ValueError("a paced run is at least as fast as real time")
         self.scheduler = scheduler
         self.speed = speed
         self.late_ms = 0
-        self._sources = sources
+        self.late_max_ms = late_max_ms
+        self._touched: dict[Source, None] = {}  # in order, so that a run does not depend on where objects lie
+        self._watching: dict[Source, tuple[Any, int, int]] = {}  # (socket, its descriptor, interest)
         self._calls: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._wake_out, self._wake_in = socket.socketpair()
         self._wake_out.setblocking(False)
@@ -96,7 +101,16 @@ class PacedLoop:
         future: Future[T] = Future()
         self._calls.append((fn, future))
         self._wake()
-        return future.result(timeout_s)
+        try:
+            return future.result(timeout_s)
+        except CancelledError:
+            self._thread.join()
+            self.check()
+            raise
+
+    def touch(self, source: Source) -> None:
+        """What `source` watches may have changed, or it is new. From the loop's thread, or before it starts."""
+        self._touched[source] = None
 
     def _wake(self) -> None:
         try:
@@ -132,31 +146,52 @@ class PacedLoop:
     def _run_due(self, virtual_ms: int) -> None:
         due_ms = self.scheduler.next_at()
         if due_ms is not None and due_ms < virtual_ms:
-            self.late_ms = max(self.late_ms, (virtual_ms - due_ms) // self.speed)
+            late_ms = (virtual_ms - due_ms) // self.speed
+            self.late_ms = max(self.late_ms, late_ms)
+            if self.late_max_ms is not None and late_ms > self.late_max_ms:
+                raise TooLate(
+                    f"This machine can't keep the pace: {due_ms / 1000:.1f} s after the start the loop was "
+                    f"{late_ms} ms late ({self.late_max_ms} ms are allowed)."
+                )
         self.scheduler.run_until(virtual_ms)
 
     def _wait(self, selector: selectors.BaseSelector) -> None:
+        if self._touched:
+            self._watch_touched(selector)
         next_ms = self.scheduler.next_at()
         timeout_s = _IDLE_S
         if next_ms is not None:
             timeout_s = min(timeout_s, max(0, next_ms - self.virtual_ms()) / 1000 / self.speed)
-        watched: list[tuple[Any, Source]] = []
-        for source in self._sources():
-            wanted = source.watched()
-            if wanted is not None:
-                sock, interest = wanted
-                selector.register(
-                    sock,
-                    (selectors.EVENT_READ if interest & 1 else 0) | (selectors.EVENT_WRITE if interest & 2 else 0),
-                )
-                watched.append((sock, source))
-        ready = {key.fileobj for key, _ in selector.select(timeout_s)}
-        for sock, _ in watched:
-            selector.unregister(sock)
-        if self._wake_out in ready:
-            self._wake_out.recv(4096)
-        if len(ready) > (self._wake_out in ready):
+        ready: list[Source] = []
+        for key, _ in selector.select(timeout_s):
+            if key.data is None:
+                self._wake_out.recv(4096)
+            else:
+                ready.append(key.data)
+        if ready:
             self._run_due(self.virtual_ms())
-            for sock, source in watched:
-                if sock in ready:
-                    source.ready()
+            for source in ready:
+                source.ready()
+
+    def _watch_touched(self, selector: selectors.BaseSelector) -> None:
+        """Register what is watched anew. All that is no longer watched goes first, for its descriptor may be the number
+        of another's new socket."""
+        touched, self._touched = self._touched, {}
+        fresh: list[tuple[Source, Any, int]] = []
+        for source in touched:
+            wanted = source.watched()
+            known = self._watching.get(source)
+            if wanted is not None and known is not None and wanted[0] is known[0] and wanted[0].fileno() == known[1]:
+                if wanted[1] != known[2]:
+                    selector.modify(known[1], wanted[1], source)
+                    self._watching[source] = (known[0], known[1], wanted[1])
+                continue
+            if known is not None:
+                selector.unregister(known[1])
+                del self._watching[source]
+            if wanted is not None and wanted[0].fileno() >= 0:
+                fresh.append((source, *wanted))
+        for source, sock, interest in fresh:
+            descriptor = sock.fileno()
+            selector.register(descriptor, interest, source)
+            self._watching[source] = (sock, descriptor, interest)

@@ -6,7 +6,7 @@ changed: what a device could not take (it was dead) is said by a second line of 
 
 `expected` is what a perfect device would have reported. What an unobserved rider did is kept apart as uncertain: a
 device that died in that moment may have made it durable without being able to say so. All this grows with the riders of
-a run, as the file does.
+a run, as the file does, unless the log is told to forget (`kept`): then it knows the last riders and the counts alone.
 
 Does not belong here: what devices or the gateway say. The comparison is made elsewhere.
 """
@@ -14,7 +14,7 @@ Does not belong here: what devices or the gateway say. The comparison is made el
 import hashlib
 import hmac
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,14 +110,18 @@ class TruthLog:
     """Writes the truth; `path` None keeps it in memory alone (tests, benches).
 
     `epoch_of` turns virtual ms into epoch ms; `day_start_ms` is when the service day begins after midnight UTC.
+    `kept` is how many of the last outcomes are remembered; with a number there is no `expected`.
     Raises FileExistsError when the file is there already (two truths in one file would be none) and OSError when the
     disk will not have it.
     """
 
-    def __init__(self, path: Path | None, epoch_of: Callable[[int], int], day_start_ms: int = 0) -> None:
+    def __init__(
+        self, path: Path | None, epoch_of: Callable[[int], int], day_start_ms: int = 0, kept: int | None = None
+    ) -> None:
         self._file = path.open("x", encoding="ascii") if path is not None else None
         self._epoch_of = epoch_of
         self._day_start_ms = day_start_ms
+        self._kept = kept
         self._outcomes: dict[str, Outcome] = {}
         self._counts = dict.fromkeys(KINDS, 0)
         self._lanes: dict[str, LaneExpectation] = {}
@@ -150,7 +154,10 @@ class TruthLog:
         self._line(outcome)
         self._outcomes[rider] = outcome
         self._counts[kind] += 1
-        self._expect(self._lanes.setdefault(lane, LaneExpectation(way)), outcome, 1)
+        if self._kept is None:
+            self._expect(self._lanes.setdefault(lane, LaneExpectation(way)), outcome, 1)
+        elif len(self._outcomes) > self._kept:
+            del self._outcomes[next(iter(self._outcomes))]
         return outcome
 
     def unobserved(self, t_ms: int, rider: str) -> None:
@@ -159,14 +166,13 @@ class TruthLog:
         if rider in self._unobserved:
             return
         self._line(Outcome(rider, outcome.lane, outcome.way, UNOBSERVED, None, None, None, self._epoch_of(t_ms)))
-        self._unobserved.add(rider)
         self._counts[outcome.kind] -= 1
         self._counts[UNOBSERVED] += 1
-        lane = self._lanes[outcome.lane]
-        self._expect(lane, outcome, -1)
-        lane.uncertain[outcome.kind] = lane.uncertain.get(outcome.kind, 0) + 1
-        if outcome.handle is not None:
-            lane.uncertain_handles.add(outcome.handle)
+        if self._kept is not None:
+            del self._outcomes[rider]
+            return
+        self._unobserved.add(rider)
+        self._unexpect(self._lanes[outcome.lane], outcome)
 
     def service_day(self, epoch_ms: int) -> int:
         """Days since 1970-01-01 by the site's service day."""
@@ -181,7 +187,12 @@ class TruthLog:
         return dict(self._counts)
 
     def expected(self) -> dict[str, LaneExpectation]:
-        """Per lane what a perfect device reports; lanes without an outcome are absent. A copy: it grows no more."""
+        """Per lane what a perfect device reports; lanes without an outcome are absent. A copy: it grows no more.
+
+        A log that forgets raises ValueError.
+        """
+        if self._kept is not None:
+            raise ValueError("this log forgets its riders, so it can't say what devices should have reported")
         return deepcopy(self._lanes)
 
     def close(self) -> None:
@@ -204,6 +215,29 @@ class TruthLog:
         else:
             name = _COUNTED_AS[outcome.kind]
             setattr(lane, name, getattr(lane, name) + step)
+
+    @classmethod
+    def _unexpect(cls, lane: LaneExpectation, outcome: Outcome) -> None:
+        """No device is known to have seen it."""
+        cls._expect(lane, outcome, -1)
+        lane.uncertain[outcome.kind] = lane.uncertain.get(outcome.kind, 0) + 1
+        if outcome.handle is not None:
+            lane.uncertain_handles.add(outcome.handle)
+
+    @classmethod
+    def expected_by(cls, lines: Iterable[str]) -> dict[str, LaneExpectation]:
+        """What the lines of a truth's file say that perfect devices would have reported, per lane."""
+        lanes: dict[str, LaneExpectation] = {}
+        outcomes: dict[str, Outcome] = {}
+        for line in lines:
+            outcome = Outcome(**json.loads(line))
+            lane = lanes.setdefault(outcome.lane, LaneExpectation(outcome.way))
+            if outcome.kind == UNOBSERVED:
+                cls._unexpect(lane, outcomes[outcome.rider])
+            else:
+                outcomes[outcome.rider] = outcome
+                cls._expect(lane, outcome, 1)
+        return lanes
 
     def _line(self, outcome: Outcome) -> None:
         if self._file is None:

@@ -30,9 +30,12 @@ class _Ticks:
 
 
 class MqttLink:
-    """``listener`` gets ``connected(now)``, ``disconnected()``, ``acknowledged()`` and ``stored(boot, seq, now)``."""
+    """``listener`` gets ``connected(now)``, ``disconnected()``, ``acknowledged()`` and ``stored(boot, seq, now)``.
 
-    def __init__(self, settings, seal, boot, board, listener, firmware_version):
+    ``transport`` makes a connector each time it is called, like those of chumicro-sockets, which it is unless given.
+    """
+
+    def __init__(self, settings, seal, boot, board, listener, firmware_version, transport=None):
         self._settings = settings
         self._seal = seal
         self._boot = boot
@@ -45,7 +48,7 @@ class MqttLink:
         status = settings.topic("status")
         self.bad_messages = 0
         self._client = client = self.make_client(
-            transport_factory=fixed_connector_factory(settings.host, settings.port),
+            transport_factory=transport or fixed_connector_factory(settings.host, settings.port),
             client_id="%s-%s" % (settings.site, settings.device),
             keep_alive_seconds=30,
             ack_timeout_seconds=10,
@@ -112,6 +115,11 @@ class MqttLink:
     @property
     def is_connected(self):
         return self._client.state == "connected"
+
+    @property
+    def last_error(self):
+        """Why the last connection ended or did not come about, or None while another is being made."""
+        return self._client.last_error
 
     def handle(self, now):
         self._now = now

@@ -65,6 +65,28 @@ class Provisioning:
             raise UserError(f"There is a device {device} already; names are unique over all sites: choose another.")
         return row
 
+    def draw_fleet(
+        self, site: str, device: str, count: int, site_class: SiteClass | str, day_start_ms: int = 0
+    ) -> list[DeviceRow]:
+        """The site, and rows for ``device``-1 to ``device``-``count``, which :meth:`add_fleet` adds. So their keys can
+        be in a file before anybody knows the devices; :class:`UserError` as for :meth:`add_device`.
+        """
+        names = [f"{device}-{number}" for number in range(1, count + 1)]
+        _require_name("device", names[-1])
+        self.add_site(site, site_class, day_start_ms)
+        taken = {row.device for row in self._directory.devices()}
+        for name in names:
+            if name in taken:
+                raise UserError(
+                    f"There is a device {name} already; names are unique over all sites: choose another than {device}."
+                )
+        return [_draw(site, name, "device") for name in names]
+
+    def add_fleet(self, rows: list[DeviceRow]) -> None:
+        """Add what :meth:`draw_fleet` drew, all or none."""
+        if not self._directory.add_devices(rows):
+            raise UserError("Somebody else has just taken one of these names; nothing was added: try again.")
+
     def ensure_device(self, site: str, device: str, site_class: SiteClass) -> DeviceRow:
         """The device as it is, made first if it is not there."""
         present = self._find(site, device)

@@ -5,6 +5,7 @@ Rule: names are checked by the caller (gateway/devices); keys and passwords leav
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -70,20 +71,30 @@ class Directory:
 
     def add_device(self, device: DeviceRow) -> bool:
         """Add a device; False (and nothing changed) when its name is taken."""
+        return self.add_devices([device])
+
+    def add_devices(self, devices: Sequence[DeviceRow]) -> bool:
+        """Add all of them in one transaction; False, and nothing changed, when one of their names is taken."""
 
         def write() -> bool:
             with self._database.writer.begin() as connection:
                 result = connection.execute(
                     insert(tables.devices).on_conflict_do_nothing(),
-                    {
-                        "site": device.site,
-                        "id": device.device,
-                        "role": device.role,
-                        "key": device.key,
-                        "broker_password": device.broker_password,
-                    },
+                    [
+                        {
+                            "site": device.site,
+                            "id": device.device,
+                            "role": device.role,
+                            "key": device.key,
+                            "broker_password": device.broker_password,
+                        }
+                        for device in devices
+                    ],
                 )
-                return bool(result.rowcount)
+                if result.rowcount == len(devices):
+                    return True
+                connection.rollback()
+                return False
 
         return patiently(write)
 

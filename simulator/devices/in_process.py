@@ -100,11 +100,15 @@ class InProcessBoard:
 LinkFactory = Callable[..., Any]
 
 
+def _nobody() -> None:
+    """Nobody wants to know."""
+
+
 class InProcessDevice:
     """One gate: `post` hands it an input at the scheduler's present time; it wakes itself by the scheduler.
 
     `settings` as provisioning wrote them. With a `link_factory` the owner of the loop also watches `poll()` and calls
-    `wake()` when the socket is ready.
+    `wake()` when the socket is ready; `handled` is called after everything that may have changed what to watch.
     """
 
     def __init__(
@@ -132,6 +136,7 @@ class InProcessDevice:
         self._alarm = Alarm(scheduler, self.wake)
         self._boots = 0
         self.gate: Gate | None = None
+        self.handled: Callable[[], None] = _nobody
 
     def start(self) -> None:
         """Power on: boot the firmware over what the storage holds."""
@@ -149,6 +154,7 @@ class InProcessDevice:
         if self.gate is not None and self.gate.link is not None:
             self.gate.close()
         self.gate = None
+        self.handled()
 
     def post(self, t_ms: int, kind: int, a: int | bytes, value: int) -> None:
         """One input event, now. A gate without power takes nothing."""
@@ -178,6 +184,7 @@ class InProcessDevice:
             return
         # Never at this very millisecond again: a socket that wants attention is the loop's business, not the alarm's.
         self._alarm.set(now_ms + max(1, ticks_diff(gate.next_deadline(now), now)))
+        self.handled()
 
     def stop(self) -> None:
         """A clean end: the firmware says goodbye to the broker."""

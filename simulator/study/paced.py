@@ -7,15 +7,11 @@ going on. Virtual time is what the scheduler says; this only waits.
 import time
 from collections.abc import Callable, Iterator
 
-from simulator.errors import UserError
+from simulator.errors import TooLate as TooLate
 from simulator.study.run import StationRun
 
 LATE_MAX_MS = 250  # of real time; a person at a lamp or an arm would not yet notice
 _NAP_S = 0.5
-
-
-class TooLate(UserError):
-    """The machine could not keep the pace."""
 
 
 def paced_steps(

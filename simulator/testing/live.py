@@ -52,8 +52,9 @@ class LiveLane(Lane):
         storage.write("boot", str(_boot_before(lane.identity["site"], lane.name)).encode())
         super().__init__(spec, lane, link, storage, ledger)
         self.broker: Mapping[str, Any] = lane.identity["broker"]
-        source = _Device(self._device)
-        self._loop = PacedLoop(self._scheduler, lambda: [source], speed)
+        self._source = _Device(self._device)
+        self._loop = PacedLoop(self._scheduler, speed)
+        self._device.handled = self._touch
         self._loop.begin()
         self._start()
         self._loop.start()
@@ -97,6 +98,14 @@ class LiveLane(Lane):
             finally:
                 super().close()
                 _last_boot[self.site, self.name] = int(self._storage.read("boot") or 0)
+
+    def _touch(self) -> None:
+        """The device may watch another socket now, or wait for something else at it."""
+        self._loop.touch(self._source)
+
+    def _power(self, on: bool) -> None:
+        super()._power(on)
+        self._touch()
 
     # --- the network -------------------------------------------------------------------------------------------------
 

@@ -18,7 +18,8 @@ import pytest
 
 from gateway.embedded import EmbeddedGateway
 from gateway.errors import UserError
-from gateway.store.database import FILE_NAME
+from gateway.store.database import FILE_NAME, Database
+from gateway.store.directory import Directory
 from gateway.store.facts import read_facts
 from tests.gateway.support import Peer, batch, passage, sealed, tally
 from tests.support import ROOT, RealProcess, wait_until
@@ -59,6 +60,51 @@ def test_device_add(tmp_path: Path) -> None:
     one_sentence(add(tmp_path, "door-1", site="depot", site_class="toy"), "emulated, physical")
     late = ("device", "add", "door-1", "--site", "depot", "--site-class", "physical", "--day-start-ms", "60000")
     one_sentence(gateway(*late, "--data", tmp_path), "--day-start-ms", "multiple of 900000")
+
+
+def add_fleet(data: Path, name: str, count: str, out: Path, *others: str) -> subprocess.CompletedProcess[str]:
+    site = ("--site", "lab", "--site-class", "emulated", "--broker", "broker.example:1884")
+    return gateway("device", "add", name, *site, "--count", count, "--out", out, "--data", data, *others)
+
+
+def test_device_add_count(tmp_path: Path) -> None:
+    data, out = tmp_path / "data", tmp_path / "fleet.jsonl"
+    added = add_fleet(data, "gate", "30", out)
+    assert (added.returncode, added.stdout) == (0, ""), added.stderr
+    assert "30 devices, gate-1 to gate-30" in added.stderr and str(out) in added.stderr
+    assert out.stat().st_mode & 0o777 == 0o600
+    settings = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [one["device"] for one in settings] == [f"gate-{n}" for n in range(1, 31)]
+    assert set(settings[0]) == {"site", "device", "class", "key", "broker", "report"}
+    assert (settings[0]["broker"]["host"], settings[0]["broker"]["port"]) == ("broker.example", 1884)
+    assert len({one["key"] for one in settings}) == len({one["broker"]["password"] for one in settings}) == 30
+    assert not any(one["key"] in added.stderr for one in settings)
+    # All of them, and with these keys, are what the gateway knows.
+    database = Database(data)
+    known = {row.device: (row.key.hex(), row.broker_password) for row in Directory(database).devices()}
+    database.close()
+    assert known == {one["device"]: (one["key"], one["broker"]["password"]) for one in settings}
+
+
+def test_a_fleet_that_cannot_be_added_whole_is_not_added(tmp_path: Path) -> None:
+    data, out = tmp_path / "data", tmp_path / "fleet.jsonl"
+    assert add(data, "gate-7", site="lab").returncode == 0
+    one_sentence(add_fleet(data, "gate", "10", out), "gate-7 already", "choose another than gate")
+    assert not out.exists()
+    assert add_fleet(data, "door", "2", out).returncode == 0
+    kept = out.read_bytes()
+    one_sentence(add_fleet(data, "flap", "2", out), str(out), "is there already", "may hold keys")
+    assert out.read_bytes() == kept
+    one_sentence(add_fleet(data, "flap", "2", tmp_path / "no" / "file"), "cannot be written", "--out")
+    one_sentence(add_fleet(data, "a-name-that-is-as-long-as-it-can", "1", tmp_path / "long"), "at most 32")
+    one_sentence(add_fleet(data, "flap", "2", tmp_path / "json", "--json"), "--json prints one")
+    alone = ("device", "add", "flap", "--site", "lab", "--site-class", "emulated", "--data", data)
+    one_sentence(gateway(*alone, "--count", "2"), "--count and --out go together")
+    one_sentence(gateway(*alone, "--out", tmp_path / "alone"), "--count and --out go together")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "fleet.jsonl"]
+    database = Database(data)
+    assert {row.device for row in Directory(database).devices()} == {"gate-7", "door-1", "door-2"}
+    database.close()
 
 
 def test_what_the_user_can_mend_is_one_sentence(tmp_path: Path) -> None:
