@@ -66,6 +66,7 @@ class Gate:
         self.delivery = Delivery(self.outbox, self.boot, settings.resend_ms)
         self.turnstile = turnstile.Turnstile(settings.release_ms, settings.refuse_ms)
         self.detector = detector.make(settings)
+        self._timed = self.detector.timed
         self._grant = None  # presented, not yet carried by a body
         self._applied = None
         self.worst_tick_ms = 0
@@ -101,13 +102,15 @@ class Gate:
                 self._fire(a, ticks)
             elif kind == b.STOP:
                 self.stopping = True
-            self._show()
-        found = self.detector.tick(now)
-        if found:
-            self._detected(found, now)
-            if self.detector.clear():
-                self._cleared(now)
-            self._show()
+            if self.turnstile.state != self._applied:
+                self._show()
+        if self._timed:
+            found = self.detector.tick(now)
+            if found:
+                self._detected(found, now)
+                if self.detector.clear():
+                    self._cleared(now)
+                self._show()
         if self.turnstile.tick(now):
             self._grant = None
             if not self.detector.clear():
@@ -116,9 +119,11 @@ class Gate:
         self.reporter.tick(self._board.epoch_ms()[0])
         if self.link is not None:
             self._communicate(self.link, now)
-        took = ticks_diff(self._board.ticks_ms(), now)
-        if took > self.worst_tick_ms:
-            self.worst_tick_ms = took
+
+    def took(self, ms):
+        """The loop's word of how long it needed for one turn."""
+        if ms > self.worst_tick_ms:
+            self.worst_tick_ms = ms
 
     def _communicate(self, link, now):
         link.handle(now)
@@ -162,13 +167,16 @@ class Gate:
         soonest_ms = self.reporter.next_close_in(self._board.epoch_ms()[0])
         if soonest_ms is None or soonest_ms > _MAX_SLEEP_MS:
             soonest_ms = _MAX_SLEEP_MS
-        soonest_ms = _sooner(soonest_ms, self.turnstile.next_deadline(), now)
-        soonest_ms = _sooner(soonest_ms, self.detector.next_deadline(), now)
+        deadline = self.turnstile.next_deadline()
+        if deadline is not None:
+            soonest_ms = _sooner(soonest_ms, deadline, now)
+        if self._timed:
+            soonest_ms = _sooner(soonest_ms, self.detector.next_deadline(), now)
         if self.link is not None:
             soonest_ms = _sooner(soonest_ms, self.delivery.next_deadline(), now)
             soonest_ms = _sooner(soonest_ms, self.link.next_deadline(now), now)
             soonest_ms = _sooner(soonest_ms, self._health_deadline(now), now)
-        return ticks_add(now, max(0, soonest_ms))
+        return ticks_add(now, soonest_ms if soonest_ms > 0 else 0)
 
     def poll(self, now):
         """(socket, interest) of the link, or None."""

@@ -6,6 +6,8 @@ On an emulated board: ``micropython -X heapsize=... -m firmware.main FOLDER PORT
 import gc
 import sys
 
+from chumicro_timing import ticks_diff
+
 from firmware import app, config
 from firmware.link.mqtt import MqttLink
 
@@ -18,10 +20,12 @@ def run(board):
     gate = app.Gate(board, settings, MqttLink if settings.networked else None)
     events = ()
     while True:
-        gate.handle(board.ticks_ms(), events)
+        started = board.ticks_ms()
+        gate.handle(started, events)
         if gate.stopping:
             break
         now = board.ticks_ms()
+        gate.took(ticks_diff(now, started))
         events = board.wait(gate.next_deadline(now), gate.poll(now))
     gate.close()
 

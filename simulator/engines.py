@@ -34,6 +34,7 @@ MODULES = (
     "simulator/plant/lane.py",
     "simulator/plant/reader.py",
     "simulator/plant/silhouette.py",
+    "simulator/study/run.py",
     "simulator/world/bodies.py",
     "simulator/world/moves.py",
     "simulator/world/riders.py",

@@ -40,6 +40,8 @@ class _Episode:
 class BeamProfileDetector:
     """``layout``: [x_mm, z_mm] of each beam, two or three different heights."""
 
+    timed = True
+
     def __init__(self, layout):
         heights = sorted({z_mm for _, z_mm in layout})
         if len(heights) < 2:

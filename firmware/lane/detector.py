@@ -3,7 +3,8 @@
 A detector has ``edge(ticks, index, blocked)`` and ``tick(ticks)``, which return lists of ``(event, body)``;
 ``next_deadline()`` (ticks at which ``tick`` has something to do, or None); ``bodies``, those it is following; and
 ``clear()``, True when it believes the lane empty. A body's ENTERED always comes before its COMPLETED or TURNED_BACK. No
-order of edges makes a detector raise, whatever the beams do.
+order of edges makes a detector raise, whatever the beams do. ``timed`` is False where nothing ever waits for time, so
+that nobody need ask.
 """
 
 from chumicro_timing import ticks_diff
@@ -37,7 +38,7 @@ class Body:
         self.behind = behind  # another body from the same side was still between the beams when this one came
         self.holes = 0  # contradictions seen: each is evidence that this is not one solid rider
         self.kind = PERSON
-        self.trace = []
+        self._edges = []
         self.grant = None
 
     def confidence(self):
@@ -49,8 +50,13 @@ class Body:
 
     def note(self, ticks, index, blocked):
         """Keep one edge of this body's trace, while there is room."""
-        if len(self.trace) < TRACE_MAX:
-            self.trace.append((ticks_diff(ticks, self.since), index, blocked))
+        if len(self._edges) < TRACE_MAX:
+            self._edges.append((ticks, index, blocked))
+
+    @property
+    def trace(self) -> list:
+        """The edges kept: (milliseconds since the first, beam, 1 broken or 0 clear)."""
+        return [(ticks_diff(ticks, self.since), index, blocked) for ticks, index, blocked in self._edges]
 
 
 def make(settings):

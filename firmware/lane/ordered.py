@@ -13,6 +13,8 @@ from firmware.lane.detector import BACK, COMPLETED, ENTERED, FRONT, TURNED_BACK,
 
 
 class OrderedDetector:
+    timed = False
+
     def __init__(self, beams):
         if beams < 2:
             raise ValueError("a lane needs at least 2 beams to tell a direction, not %d" % beams)
@@ -33,9 +35,10 @@ class OrderedDetector:
 
     def edge(self, ticks, index, blocked):
         """Feed one edge; returns a list of ``(event, body)``. A repeated edge changes nothing."""
-        if not 0 <= index < self._beams or self._broken[index] == bool(blocked):
+        blocked = bool(blocked)
+        if not 0 <= index < self._beams or self._broken[index] == blocked:
             return []
-        self._broken[index] = bool(blocked)
+        self._broken[index] = blocked
         return self._break(ticks, index) if blocked else self._clear(ticks, index)
 
     def _break(self, ticks, index):

@@ -18,6 +18,8 @@ FOLLOW_MS = const(1200)
 
 
 class SingleBeamDetector:
+    timed = True
+
     def __init__(self):
         self.bodies = []
         self._broken = False

@@ -5,6 +5,7 @@ below 0. Heights count from the floor.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Geometry:
         if not self.queue_mm < self.stand_mm < 0 or not self.last_mm < self.away_mm or self.arm_mm < 0:
             raise ValueError("a lane needs queue < stand < 0 <= last beam < away, and its arm at 0 or beyond, in mm")
 
-    @property
+    @cached_property
     def last_mm(self) -> int:
         """Where the last beam is; a lane whose beams share one place ends behind its arm."""
         return max(self.beams[-1].x_mm, self.arm_mm)

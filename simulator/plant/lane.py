@@ -124,6 +124,10 @@ def _nothing() -> None:
     """What a body without a way does."""
 
 
+def _unwatched(t_ms: int, mark: int, /) -> None:
+    """Who is told of a body that has left."""
+
+
 # Positions of the front by shape, for each geometry: equal lanes share them.
 Covered = tuple[tuple[tuple[Span, ...], ...], int]
 _SPANS: dict[tuple[Geometry, int], dict[tuple[Shape, tuple[Lift, ...], bool], Covered]] = {}
@@ -376,6 +380,7 @@ class LanePlant:
             raise ValueError(f"a body at {body.front_at(self._scheduler.now_ms)} mm cannot vanish from a broken beam")
         if body.timer is not None:
             body.timer.cancel()
+        body.due, body.watch = _nothing, _unwatched  # or it would hold itself, and whoever holds it
         self._bodies.remove(body)
 
     # --- inside ------------------------------------------------------------------------------------------------------

@@ -84,7 +84,7 @@ def _ways(demand: Demand, duration_min: float, riders_per_lane_min: float) -> li
     """How many lanes of each way a station needs so that its busiest quarter hour brings a lane no more than that."""
     found = []
     for way in (ENTRY, EXIT):
-        busiest = max(demand.per_minute(way, quarter * 900_000) for quarter in range(max(1, ceil(duration_min / 15))))
+        busiest = demand.busiest_per_minute(way, round(duration_min * 60_000))
         if busiest > 0:
             found.append((way, max(1, ceil(busiest / riders_per_lane_min))))
     return found

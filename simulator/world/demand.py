@@ -65,6 +65,11 @@ class Demand:
         """The mean number of riders a minute at `t_ms` after the start."""
         return self.quarters(way)[self._quarter_at(t_ms)] / 15
 
+    def busiest_per_minute(self, way: str, duration_ms: int) -> float:
+        """The mean number of riders a minute in the busiest quarter hour of so long from the start."""
+        quarters, first = self.quarters(way), self._quarter_at(0)
+        return max(quarters[(first + n) % QUARTERS] for n in range(max(1, -(-duration_ms // QUARTER_MS)))) / 15
+
     def expected(self, way: str, duration_ms: int) -> float:
         """The mean number of riders from the start on, until then."""
         return self._between(self.quarters(way), 0.0, duration_ms)

@@ -4,8 +4,6 @@ Pure: geometry, a rider's numbers and the time in, a `Move` out. Millimetres alo
 time. Does not belong here: when a rider sets off, and what comes of it (traffic.py).
 """
 
-from dataclasses import dataclass
-
 from simulator.plant.geometry import Geometry
 from simulator.plant.makes import ArmKind
 from simulator.plant.silhouette import Lift, Segment, Shape
@@ -23,15 +21,17 @@ _LEGS_DRAWN_UP_MM = 300
 _RUN_UP_MM = 200
 
 
-@dataclass(slots=True)
 class Move:
     """One way through the lane. `push` is (when, for how long) somebody pushes the arm aside, if they do."""
 
-    path: Path
-    shape: Shape
-    lifts: tuple[Lift, ...] = ()
-    reverse: bool = False
-    push: tuple[int, int] | None = None
+    __slots__ = ("lifts", "path", "push", "reverse", "shape")
+
+    def __init__(self, path: Path, shape: Shape, reverse: bool = False) -> None:
+        self.path = path
+        self.shape = shape
+        self.lifts: tuple[Lift, ...] = ()
+        self.reverse = reverse
+        self.push: tuple[int, int] | None = None
 
     @property
     def end_ms(self) -> int:

@@ -12,7 +12,6 @@ population.py's.
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from simulator.clock import rng
 from simulator.plant.reader import tap_ms
@@ -32,26 +31,62 @@ _PLAIN_DEPTHS_MM = range(250, 451)
 _PLAIN_HIGH_MM = 1700
 
 
-@dataclass(slots=True)
 class Rider:
     """One rider; `rng` is the rider's own, for what can only be drawn later (a second tap, a path)."""
 
-    id: str
-    way: str
-    kind: str
-    behaviour: str
-    plan: Behaviour | None
-    shape: Shape
-    speed_mmps: int
-    product: str
-    consent: bool
-    nonce: bytes
-    reaction_ms: int
-    tap_ms: int
-    rng: random.Random = field(repr=False, compare=False)
-    leader: str = ""
-    search_ms: int = 0
-    fixed_tap_ms: int | None = None
+    __slots__ = (
+        "behaviour",
+        "consent",
+        "fixed_tap_ms",
+        "id",
+        "kind",
+        "leader",
+        "nonce",
+        "plan",
+        "product",
+        "reaction_ms",
+        "rng",
+        "search_ms",
+        "shape",
+        "speed_mmps",
+        "tap_ms",
+        "way",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        way: str,
+        kind: str,
+        behaviour: str,
+        plan: Behaviour | None,
+        shape: Shape,
+        speed_mmps: int,
+        product: str,
+        consent: bool,
+        nonce: bytes,
+        reaction_ms: int,
+        tap_ms: int,
+        search_ms: int,
+        fixed_tap_ms: int | None,
+        own: random.Random,
+    ) -> None:
+        self.id = name
+        self.way = way
+        self.kind = kind
+        self.behaviour = behaviour
+        self.plan = plan
+        self.shape = shape
+        self.speed_mmps = speed_mmps
+        self.product = product
+        self.consent = consent
+        self.nonce = nonce
+        self.reaction_ms = reaction_ms
+        self.tap_ms = tap_ms
+        self.search_ms = search_ms
+        self.fixed_tap_ms = fixed_tap_ms
+        self.rng = own
+        self.leader = ""  # whom they follow or come with
 
     def medium(self) -> bytes:
         """What the rider holds to the reader: 22 bytes; a refused rider's begin with what no reader knows."""
@@ -88,21 +123,21 @@ def draw(
     search_ms = round(drawn_from(own, population.search_s) * 1000) if searches else 0
     speed_mps = min(_SPEED_MAX_MPS, max(_SPEED_MIN_MPS, speed_mps)) * bodies.SPEED_FACTORS.get(kind, 1.0)
     return Rider(
-        id=name,
-        way=way,
-        kind=kind,
-        behaviour=behaviour or (PAY if plan is None else plan.name),
-        plan=plan,
-        shape=shape,
-        speed_mmps=round(speed_mps * 1000),
-        product=product,
-        consent=consent,
-        nonce=nonce,
-        reaction_ms=round(min(_REACTION_MAX_MS, max(_REACTION_MIN_MS, reaction_ms))),
-        tap_ms=first_tap_ms if population.tap_ms is None else population.tap_ms,
-        rng=own,
-        search_ms=search_ms,
-        fixed_tap_ms=population.tap_ms,
+        name,
+        way,
+        kind,
+        behaviour or (PAY if plan is None else plan.name),
+        plan,
+        shape,
+        round(speed_mps * 1000),
+        product,
+        consent,
+        nonce,
+        round(min(_REACTION_MAX_MS, max(_REACTION_MIN_MS, reaction_ms))),
+        first_tap_ms if population.tap_ms is None else population.tap_ms,
+        search_ms,
+        population.tap_ms,
+        own,
     )
 
 

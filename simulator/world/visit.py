@@ -111,25 +111,25 @@ class Visit:
         return lanes_way
 
     def crossing(self, station: str, lane_name: str, lanes_way: str) -> Crossing:
-        """The row of a rider who is done at that lane."""
+        """The row of a rider who is done at that lane; its columns in their order."""
         rider = self.rider
         return Crossing(
-            station=station,
-            lane=lane_name,
-            rider=rider.id,
-            leader=self.leader,
-            way=self.way_walked(lanes_way),
-            rider_kind=rider.kind,
-            behaviour=rider.behaviour,
-            outcome=self.outcome,
-            honest=self.outcome not in b.EVASIONS,
-            consent=rider.consent if self.pays else None,
-            product=rider.product if self.pays else None,
-            arrived_ms=self.arrived_ms,
-            reader_ms=self.reader_ms,
-            tapped_ms=self.tapped_ms,
-            entered_ms=self.entered_ms,
-            left_ms=self.left_ms,
-            all_left_ms=self.all_left_ms,
-            taps=self.taps,
+            station,
+            lane_name,
+            rider.id,
+            self.leader,
+            self.way_walked(lanes_way),
+            rider.kind,
+            rider.behaviour,
+            self.outcome,
+            self.outcome not in b.EVASIONS,
+            rider.consent if self.pays else None,
+            rider.product if self.pays else None,
+            self.arrived_ms,
+            self.reader_ms,
+            self.tapped_ms,
+            self.entered_ms,
+            self.left_ms,
+            self.all_left_ms,
+            self.taps,
         )

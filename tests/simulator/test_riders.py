@@ -23,7 +23,9 @@ def draw(seed: int, name: str, way: str, behaviour: str | None = None, populatio
 
 
 def test_the_same_name_is_the_same_rider() -> None:
-    assert draw(7, "entry-3", "entry") == draw(7, "entry-3", "entry")
+    one, same = draw(7, "entry-3", "entry"), draw(7, "entry-3", "entry")
+    assert all(getattr(one, name) == getattr(same, name) for name in Rider.__slots__ if name != "rng")
+    assert one.rng.random() == same.rng.random()
     assert len({draw(7, f"entry-{n}", "entry").nonce for n in range(1_000)}) == 1_000
     assert draw(7, "entry-3", "entry").nonce != draw(8, "entry-3", "entry").nonce
 

@@ -1,5 +1,6 @@
 """Whole runs: the same seed gives the same bytes on any number of processes; lanes are apart; nothing is lost."""
 
+import gc
 import hashlib
 import multiprocessing
 from collections import Counter
@@ -219,3 +220,22 @@ def test_a_process_that_was_killed_is_said_in_a_sentence(monkeypatch: pytest.Mon
     with pytest.raises(UserError, match=r"ended from outside, perhaps for want of memory. .* \(--workers\)"):
         execute(transcripts.spec("whole-metro-day"), Options(workers=2))
     wait_until(lambda: set(multiprocessing.active_children()) <= before, "its processes have ended")
+
+
+@pytest.mark.parametrize("name", ["everything", "trouble", "stadium-egress"])
+def test_a_run_makes_no_cycles_of_objects(name: str) -> None:
+    spec = transcripts.spec(name)
+    run = StationRun(spec, spec.stations[0], Sinks())
+    steps = run.steps()
+    next(steps)
+    gc.collect()
+    gc.disable()  # as runs have it: what is in a cycle stays in memory
+    try:
+        before = run.station.riders_sent
+        for _ in range(3):
+            next(steps)
+        assert run.station.riders_sent > before
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+        run.close()
