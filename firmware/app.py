@@ -67,6 +67,8 @@ class Gate:
         self.turnstile = turnstile.Turnstile(settings.release_ms, settings.refuse_ms)
         self.detector = detector.make(settings)
         self._timed = self.detector.timed
+        # Ticks until which nothing is due, as long as only edges amid a body come; None where that is not known.
+        self._quiet_until = None
         self._grant = None  # presented, not yet carried by a body
         self._applied = None
         self.worst_tick_ms = 0
@@ -93,17 +95,25 @@ class Gate:
             if kind == b.BEAM:
                 found = self.detector.edge(ticks, a, value)
                 if found:
+                    self._quiet_until = None
                     self._detected(found, ticks)
                 if value == 0 and self.detector.clear():
                     self._cleared(ticks)
-            elif kind == b.MEDIUM:
-                self._medium(a, now)
-            elif kind == b.FIRE:
-                self._fire(a, ticks)
-            elif kind == b.STOP:
-                self.stopping = True
+            else:
+                self._quiet_until = None
+                if kind == b.MEDIUM:
+                    self._medium(a, now)
+                elif kind == b.FIRE:
+                    self._fire(a, ticks)
+                elif kind == b.STOP:
+                    self.stopping = True
             if self.turnstile.state != self._applied:
+                self._quiet_until = None
                 self._show()
+        if self._quiet_until is not None:
+            if ticks_diff(self._quiet_until, now) > 0:
+                return
+            self._quiet_until = None
         if self._timed:
             found = self.detector.tick(now)
             if found:
@@ -164,6 +174,8 @@ class Gate:
 
     def next_deadline(self, now):
         """Ticks until which nothing needs doing unless an input or a socket asks; at most a minute ahead."""
+        if self._quiet_until is not None:
+            return self._quiet_until
         soonest_ms = self.reporter.next_close_in(self._board.epoch_ms()[0])
         if soonest_ms is None or soonest_ms > _MAX_SLEEP_MS:
             soonest_ms = _MAX_SLEEP_MS
@@ -176,7 +188,10 @@ class Gate:
             soonest_ms = _sooner(soonest_ms, self.delivery.next_deadline(), now)
             soonest_ms = _sooner(soonest_ms, self.link.next_deadline(now), now)
             soonest_ms = _sooner(soonest_ms, self._health_deadline(now), now)
-        return ticks_add(now, soonest_ms if soonest_ms > 0 else 0)
+        deadline = ticks_add(now, soonest_ms if soonest_ms > 0 else 0)
+        if not self._timed and self.link is None:
+            self._quiet_until = deadline
+        return deadline
 
     def poll(self, now):
         """(socket, interest) of the link, or None."""
