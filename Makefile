@@ -40,7 +40,7 @@ elif [ -z "$$python" ]; then \
 fi;
 endef
 
-.PHONY: help setup demo test check bench clean lock python
+.PHONY: help setup demo simulate test check bench clean lock python
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -69,6 +69,9 @@ python: # the Python that setup would use
 
 demo: $(STAMP) ## a gateline at its evening peak, counted against the truth
 	@$(BIN)/gateline demo
+
+simulate: $(STAMP) ## run a scenario: make simulate SCENARIO=evening-peak
+	@$(BIN)/gateline simulate scenarios/$(or $(SCENARIO),evening-peak).toml
 
 test: $(STAMP) ## every test, the slow ones too
 	@$(BIN)/python -m pytest

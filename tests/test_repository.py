@@ -17,7 +17,7 @@ from tests.support import ROOT
 
 MADE = {".git", ".venv", "__pycache__", "build", "dist", "node_modules", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 LOCKS = ("requirements.txt", "requirements-stubs.txt")
-TARGETS = ("setup", "demo", "test", "check", "bench", "clean", "lock", "help")
+TARGETS = ("setup", "demo", "simulate", "test", "check", "bench", "clean", "lock", "help")
 MOST_LINES = 600
 
 FORBIDDEN = {

@@ -153,6 +153,7 @@ class LanePlant:
         arm: ArmKind = PADDLE,
         noise: Noise = IDEAL,
         misread: float = 0.0,
+        reader_delay_ms: int = 0,
         breaks: faults.Faults | None = None,
         seed: int = 0,
         identity: str = "",
@@ -161,6 +162,8 @@ class LanePlant:
             raise ValueError(f'a lane\'s way is "entry" or "exit", not {way!r}')
         if not 0.0 <= misread < 1.0:
             raise ValueError(f"the share of misreads lies from 0 to below 1, not {misread}")
+        if reader_delay_ms < 0:
+            raise ValueError(f"a reader takes no less than the tap itself, not {reader_delay_ms} ms more")
         self.name = name
         self.way = way
         self.geometry = geometry or Geometry()
@@ -187,6 +190,7 @@ class LanePlant:
         self._bodies: list[Body] = []
         self._misalignment_mm = noise.misalignment_mm
         self._known = _SPANS.setdefault((self.geometry, noise.misalignment_mm), {})
+        self.reader_delay_ms = reader_delay_ms  # how much longer than usual a medium must be held to it
         self._misread = misread
         self._reader = self._generator("reader") if misread else None
         self._reader_dead = False

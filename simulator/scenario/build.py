@@ -20,7 +20,8 @@ from simulator.world.counts import HourlyProfile, constant_profile, load_profile
 from simulator.world.demand import ENTRY, EXIT, Demand
 from simulator.world.population import Population
 
-_STAND_MM, _QUEUE_MM, _AWAY_MM = -300, -1000, 550
+# Riders hold the medium out so far from their fronts; the next one waits so far behind who is at the reader.
+_REACH_MM, _NEXT_MM, _AWAY_MM = 200, 700, 550
 
 
 def build(scenario: Scenario, folder: Path, seed: int | None = None) -> Spec:
@@ -143,7 +144,11 @@ def _demand(scenario: Scenario, profile: HourlyProfile) -> Demand:
 def lane_specs(part: LanePart, scenario: Scenario) -> list[LaneSpec]:
     """The lanes that one [[lane]] table stands for."""
     noise = part.noise
-    options = {"noise": Noise(**noise.model_dump()), "misread": part.reader.misread}
+    options = {
+        "noise": Noise(**noise.model_dump()),
+        "misread": part.reader.misread,
+        "reader_delay_ms": part.reader.delay_ms,
+    }
     return [
         LaneSpec(
             name=name,
@@ -166,7 +171,9 @@ def geometry(part: LanePart) -> Geometry:
     arm_mm = last_mm // 2 if part.arm_x_m is None else round(part.arm_x_m * 1000)
     if last_mm == 0 and part.arm_x_m is None:
         arm_mm = 225  # all beams in one place: the arm behind them, as far as in a lane of four
-    return Geometry(beams, arm_mm, _STAND_MM, _QUEUE_MM, max(last_mm, arm_mm) + _AWAY_MM)
+    # The reader stands where the lane begins: the farther it reads, the farther from it riders stop.
+    stand_mm = -_REACH_MM - round(part.reader.range_m * 1000)
+    return Geometry(beams, arm_mm, stand_mm, stand_mm - _NEXT_MM, max(last_mm, arm_mm) + _AWAY_MM)
 
 
 def make_arm(name: str, own: dict[str, ArmPart]) -> ArmKind:

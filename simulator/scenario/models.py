@@ -192,9 +192,12 @@ class NoisePart(Part):
 
 
 class ReaderPart(Part):
-    """The reader: the share of presentations that it does not read."""
+    """The reader: the share of presentations that it does not read, how near a medium must come, and how much longer
+    than usual it takes."""
 
     misread: Annotated[float, Field(ge=0, le=0.9)] = 0.0
+    range_m: Annotated[float, Field(ge=0.01, le=2)] = 0.1
+    delay_ms: Annotated[int, Field(ge=0, le=10_000)] = 0
 
 
 class LanePart(Part):

@@ -207,7 +207,7 @@ class LaneTraffic:
             self._leave(visit)
         elif plant.lamp == lane.LAMP_READY and visit.state is not State.TAPPING:
             visit.state = State.TAPPING
-            tap_ms = visit.rider.next_tap_ms(visit.taps)
+            tap_ms = visit.rider.next_tap_ms(visit.taps) + plant.reader_delay_ms
             if not visit.taps and not visit.tries:
                 tap_ms += visit.rider.search_ms
             self._set_timer(visit, self._scheduler.now_ms + tap_ms, self._tapped)

@@ -14,6 +14,8 @@ from simulator.scenario.build import build
 from simulator.scenario.load import load, parse
 from simulator.scenario.models import Scenario
 from simulator.study.execute import execute
+from simulator.study.rows import Crossing
+from simulator.study.run import Sinks, StationRun
 from simulator.study.scorecard import Scorecard
 from simulator.study.spec import LaneSpec, Spec
 from simulator.world.demand import ENTRY, EXIT
@@ -77,6 +79,19 @@ def test_a_lanes_options_reach_its_device_and_its_plant() -> None:
     assert one.settings({})["lane"]["release_ms"] == 2500
     noise = one.plant_options["noise"]
     assert (noise.debounce_ms, noise.misalignment_mm, one.plant_options["misread"]) == (7, -5, 0.25)
+
+
+def test_a_reader_that_reads_far_stops_riders_early_and_a_slow_one_holds_them() -> None:
+    def taps(reader: str) -> list[tuple[int, int]]:
+        rows: list[Crossing] = []
+        made = spec(f'[demand]\nentries_per_h = 120\n[[lane]]\nname = "a"\n[lane.reader]\n{reader}')
+        StationRun(made, made.stations[0], Sinks(rows.append)).run()
+        return [(row.reader_ms - row.arrived_ms, row.tapped_ms - row.reader_ms) for row in rows[:5]]
+
+    usual, far, slow = taps(""), taps("range_m = 1.5\n"), taps("delay_ms = 700\n")
+    assert lane("").geometry.stand_mm == -300 and lane("[lane.reader]\nrange_m = 1.5\n").geometry.stand_mm == -1700
+    assert far == usual, "the way to the reader is as long as before, and so is the tap"
+    assert [held - before for (_, held), (_, before) in zip(slow, usual, strict=True)] == [700] * 5
 
 
 def test_faults_go_to_the_lanes_they_name_and_rates_to_all() -> None:

@@ -110,7 +110,7 @@ def test_check_says_what_a_scenario_comes_to_or_all_that_is_wrong(run: Run, tmp_
     out = good(run, "scenario", "check", str(SCENARIOS / "suitcases-to-the-airport.toml"))
     assert out.endswith("suitcases-to-the-airport.toml is good: 6 lanes, 1 h, about 4,200 riders.\n")
     out = good(run, "scenario", "check", str(SCENARIOS / "whole-metro-day.toml"))
-    assert ": 83 stations, 366 lanes, 24 h, about 1,684,119 riders." in out
+    assert ": 83 stations, 251 lanes, 24 h, about 1,322,665 riders." in out
     (tmp_path / "bad.toml").write_text(SHORT.replace("count = 2", "cont = 2").replace("pram = 0.2", "pram = 2"))
     assert refused(run, "scenario", "check", "bad.toml").splitlines() == [
         "gateline: bad.toml:8: population.pram: 2 was given; allowed is a number from 0 to 1",
