@@ -82,16 +82,16 @@ def test_a_lanes_options_reach_its_device_and_its_plant() -> None:
 
 
 def test_a_reader_that_reads_far_stops_riders_early_and_a_slow_one_holds_them() -> None:
-    def taps(reader: str) -> list[tuple[int, int]]:
+    def first_tap(reader: str) -> tuple[int, int]:
         rows: list[Crossing] = []
         made = spec(f'[demand]\nentries_per_h = 120\n[[lane]]\nname = "a"\n[lane.reader]\n{reader}')
         StationRun(made, made.stations[0], Sinks(rows.append)).run()
-        return [(row.reader_ms - row.arrived_ms, row.tapped_ms - row.reader_ms) for row in rows[:5]]
+        return rows[0].reader_ms - rows[0].arrived_ms, rows[0].tapped_ms - rows[0].reader_ms
 
-    usual, far, slow = taps(""), taps("range_m = 1.5\n"), taps("delay_ms = 700\n")
+    usual, far, slow = first_tap(""), first_tap("range_m = 1.5\n"), first_tap("delay_ms = 700\n")
     assert lane("").geometry.stand_mm == -300 and lane("[lane.reader]\nrange_m = 1.5\n").geometry.stand_mm == -1700
     assert far == usual, "the way to the reader is as long as before, and so is the tap"
-    assert [held - before for (_, held), (_, before) in zip(slow, usual, strict=True)] == [700] * 5
+    assert slow == (usual[0], usual[1] + 700)
 
 
 def test_faults_go_to_the_lanes_they_name_and_rates_to_all() -> None:
