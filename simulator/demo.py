@@ -7,7 +7,6 @@ The gateway is reached through `Backend`, which gateline.py supplies: the simula
 Does not belong here: drawing (simulator/demo_view.py), the command line (simulator/cli.py).
 """
 
-import fcntl
 import json
 import os
 import shutil
@@ -20,6 +19,7 @@ from typing import Any, Protocol
 
 from simulator.errors import UserError
 from simulator.live import LiveStation, distant_day_start_ms
+from simulator.locked import locked_folder
 from simulator.reckoning import Reckoning, reckon
 from simulator.world.demand import evening_peak, lane_ways
 
@@ -90,21 +90,7 @@ class Summary:
 @contextmanager
 def run_folder(data: Path) -> Iterator[Path]:
     """A fresh folder for one run below `data`, which one demo at a time may use; old runs beyond RUNS_KEPT go."""
-    try:
-        data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = (data / "demo.lock").open("w")
-    except OSError as error:
-        raise UserError(
-            f"Can't write in the data folder {data} ({error.strerror}). Choose another with --data, "
-            "or mend its rights or space."
-        ) from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise UserError(
-                f"Another demo is using the data folder {data}. End it first, or choose another folder with --data."
-            ) from error
+    with locked_folder(data, "demo"):
         # Only what looks like a run of ours, for the folder may be anybody's.
         runs = sorted(folder for folder in data.glob("run-*") if (folder / "truth.jsonl").is_file())
         for old in runs[: max(0, len(runs) - RUNS_KEPT + 1)]:

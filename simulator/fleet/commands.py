@@ -5,12 +5,10 @@ prints no summary, because its figures would be of another load than was asked f
 """
 
 import errno
-import fcntl
 import gc
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,6 +22,7 @@ from simulator.fleet.settings import how_to_add, parse_broker, parse_fleet
 from simulator.fleet.summary import Summary
 from simulator.fleet.view import screen, summary_table
 from simulator.interrupt import Interrupt
+from simulator.locked import locked_folder
 
 RATE_MAX = 30  # a lane lets about so many riders a minute through
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES)
@@ -79,7 +78,8 @@ def fleet(
     out, err = Console(file=sys.stdout), Console(file=sys.stderr, soft_wrap=True)
     bound_ms = None if allow_late else late_max_ms
     try:
-        with _locked(data.resolve()) as folder:
+        # Two devices on one storage would be one device.
+        with locked_folder(data.resolve(), "fleet") as folder:
             run = _Run(found, folder, load, truth, bound_ms, seconds, grace, interrupt)
             if headless or as_json or not out.is_terminal:
                 summary = run.headless(lambda note: None if as_json else err.print(note))
@@ -119,26 +119,6 @@ def _read(path: Path) -> list[str]:
         raise UserError(f"There is no {path}; {how_to_add(str(path))}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} can't be read ({error}). Name another with --settings.") from None
-
-
-@contextmanager
-def _locked(data: Path) -> Iterator[Path]:
-    """The folder of the devices' storage, for one fleet at a time: two devices on one storage would be one device."""
-    try:
-        data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = (data / "fleet.lock").open("w")
-    except OSError as error:
-        raise UserError(
-            f"Can't write in the data folder {data} ({error.strerror}). Choose another with --data."
-        ) from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise UserError(
-                f"Another fleet is using the data folder {data}. End it first, or choose another folder with --data."
-            ) from error
-        yield data
 
 
 class _Run:

@@ -33,19 +33,11 @@ Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True)
-class Part:
-    """What one station came to."""
-
-    tally: Tally
-    digests: dict[str, str]
-    riders: int
-    turned_away: int
-    contacts: int
-
-
-@dataclass(frozen=True)
 class Result:
-    """What a run came to. `digests` has, for each gate whose transcript was asked for, the hash of all it said."""
+    """What a run, or one station of it, came to.
+
+    `digests` has, for each gate whose transcript was asked for, the hash of all it said.
+    """
 
     tally: Tally
     digests: dict[str, str]
@@ -108,7 +100,7 @@ def execute_all(
     return [_joined(parts[span.start : span.stop]) for span in spans]
 
 
-def _joined(parts: Sequence[Part]) -> Result:
+def _joined(parts: Sequence[Result]) -> Result:
     tally = Tally()
     digests: dict[str, str] = {}
     for part in parts:
@@ -132,7 +124,7 @@ class _Job:
     options: Options
 
 
-def _run_all(jobs: list[_Job], progress: Progress | None) -> list[Part]:
+def _run_all(jobs: list[_Job], progress: Progress | None) -> list[Result]:
     options, workers = jobs[0].options, jobs[0].options.workers
     weights = [_weight(job.spec) for job in jobs]
     whole = sum(weights) or 1.0
@@ -145,7 +137,7 @@ def _run_all(jobs: list[_Job], progress: Progress | None) -> list[Part]:
             done += weight
         _finish(progress)
         return found
-    parts: dict[int, Part] = {}
+    parts: dict[int, Result] = {}
     done = 0.0
     # The largest first, so that no process is left with a long one at the end.
     order = sorted(range(len(jobs)), key=lambda n: (-weights[n], n))
@@ -225,7 +217,7 @@ def _no_cycles() -> Iterator[None]:
             gc.enable()
 
 
-def _run_part(job: _Job, progress: Progress | None = None) -> Part:
+def _run_part(job: _Job, progress: Progress | None = None) -> Result:
     if _ended:
         sys.exit(1)  # this part was on its way here already
     spec, options = job.spec, job.options
@@ -258,7 +250,7 @@ def _run_part(job: _Job, progress: Progress | None = None) -> Part:
         parquet.write(job.folder, parquet.RECORDS, verdicts)
         parquet.write(job.folder, parquet.JOINED, rows)
     contacts = sum(lane.plant.contacts for lane in run.lanes)
-    return Part(tally, digests, run.station.riders_sent, run.station.turned_away, contacts)
+    return Result(tally, digests, run.station.riders_sent, run.station.turned_away, contacts)
 
 
 def _merge(folder: Path, parts: list[Path], edges: bool) -> None:

@@ -23,6 +23,7 @@ from simulator.fleet.device import Counts, FleetDevice, first_boot
 from simulator.fleet.network import Connector, Endpoint, Wire, look_up
 from simulator.fleet.summary import Summary
 from simulator.fleet.view import screen, summary_table
+from simulator.locked import locked_folder
 from simulator.pacing import Source
 from simulator.plant import faults
 from tests.simulator.test_fleet_settings import device
@@ -339,8 +340,6 @@ def test_a_broker_that_says_no_is_quoted(
 
 
 def test_one_fleet_at_a_time(tmp_path: Path, file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from simulator.fleet.commands import _locked
-
-    with _locked(tmp_path / "data"):
+    with locked_folder(tmp_path / "data", "fleet"):
         status, _, err = run(capsys, "--settings", file, "--data", tmp_path / "data")
     assert status == 2 and "Another fleet is using" in err
