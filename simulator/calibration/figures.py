@@ -61,7 +61,7 @@ class Day:
 
 @dataclass(frozen=True)
 class Intervention:
-    """What one change of the gates did to evasion. Rates are shares of those who got through, over `seeds` runs."""
+    """What one change of the gates did to evasion. Rates are shares of those who came in, over `seeds` runs."""
 
     name: str
     published: str

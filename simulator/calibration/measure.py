@@ -370,7 +370,7 @@ def _intervention(name: str, tallies: Mapping[str, Tally]) -> Intervention:
     before = [tallies[f"{name} before {seed}"] for seed in seeds]
     after = [tallies[f"{name} after {seed}"] for seed in seeds]
     rates = [(_evasion(one), _evasion(other)) for one, other in zip(before, after, strict=True)]
-    outcomes = sorted(set().union(*(tally.evaders for tally in (*before, *after))))
+    outcomes = sorted(b.EVASIONS & set().union(*(tally.came_in for tally in (*before, *after))))
     return Intervention(
         name,
         PUBLISHED[name],
@@ -378,14 +378,15 @@ def _intervention(name: str, tallies: Mapping[str, Tally]) -> Intervention:
         _mean([rate for _, rate in rates]),
         _mean([(rate - was) / was for was, rate in rates]),
         tuple(
-            (outcome, sum(tally.evaders[outcome] for tally in before), sum(tally.evaders[outcome] for tally in after))
+            (outcome, sum(tally.came_in[outcome] for tally in before), sum(tally.came_in[outcome] for tally in after))
             for outcome in outcomes
         ),
     )
 
 
 def _evasion(tally: Tally) -> float:
-    return tally.evaders.total() / tally.through.total()
+    """Of those who came in, the share who evaded; who leaves without paying is no evader to the agencies quoted."""
+    return sum(count for outcome, count in tally.came_in.items() if outcome in b.EVASIONS) / tally.came_in.total()
 
 
 def _mean(values: list[float]) -> tuple[float, float, float]:

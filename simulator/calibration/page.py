@@ -59,8 +59,9 @@ real)² / real over the hours with at least five riders, 1 where they scatter as
 _INTERVENTIONS = """
 ## Interventions
 
-Evasion as a share of all who got through, mean and 95 % interval over {seeds} seeds of an hour each; the change is
-taken seed by seed, with the same riders before and after.
+Evasion as a share of all who came in (as agencies count it; the scenarios' riders pay on their way out, too), mean and
+95 % interval over {seeds} seeds of an hour each; the change is taken seed by seed, with the same riders before and
+after.
 
 **The assumption about how riders react:** who meant to jump, climb, crawl, force or turn back an arm and finds that
 this one won't have it pays with probability 0.8 (`pays_if_stopped`), and otherwise follows somebody through; of
@@ -106,7 +107,7 @@ def page(found: Calibration) -> str:
     ]
     parts.append(_INTERVENTIONS.format(seeds=found.seeds))
     parts += [_intervention(one) for one in found.interventions]
-    parts.append("\nEvaders by what they did, before → after, all seeds:\n\n")
+    parts.append("\nEvaders who came in, by what they did, before → after, all seeds:\n\n")
     parts += [f"- {one.name}: {_kinds(one)}\n" for one in found.interventions]
     parts.append(_unreproduced(found))
     return "".join(parts)

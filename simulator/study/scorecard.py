@@ -15,6 +15,7 @@ from simulator.study import join
 from simulator.study.intervals import Interval, mean_interval, poisson, wilson
 from simulator.study.rows import Crossing
 from simulator.world import behaviours as b
+from simulator.world.counts import ENTRY
 
 BUSY_MS = 900_000
 NOTHING = "nothing"
@@ -40,6 +41,7 @@ class Tally:
     accused: Counter[str] = field(default_factory=Counter)  # false accusations, by the kind of rider accused
     accused_riders: Counter[str] = field(default_factory=Counter)  # honest riders accused at least once, by kind
     evaders: Counter[str] = field(default_factory=Counter)  # by how they did it
+    came_in: Counter[str] = field(default_factory=Counter)  # who walked in, by outcome: what agencies count
     caught: Counter[str] = field(default_factory=Counter)
     matches: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -53,6 +55,7 @@ class Tally:
             if crossing.outcome in _THROUGH:
                 lane = f"{crossing.station}/{crossing.lane}" if crossing.station else crossing.lane
                 self.through[lane] += 1
+                self.came_in[crossing.outcome] += crossing.way == ENTRY
                 if crossing.left_ms < run_ms:
                     self.flow[lane, crossing.left_ms // BUSY_MS] += 1
             if crossing.entered_ms >= 0:
@@ -92,6 +95,7 @@ _COUNTERS = (
     "accused",
     "accused_riders",
     "evaders",
+    "came_in",
     "caught",
     "matches",
     "outcomes",
