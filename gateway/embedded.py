@@ -159,6 +159,14 @@ class EmbeddedGateway:
         self._end_gateway()
         return self.start_gateway()
 
+    def check(self) -> None:
+        """:class:`UserError` when the gateway or the broker has ended by itself."""
+        if self._gateway is not None and self._gateway.poll() is not None:
+            said = " ".join(self._lines) or "it said nothing"
+            raise UserError(f"The gateway ended by itself (status {self._gateway.returncode}); it last said: {said}")
+        if self.broker_pid is not None and not self._broker.running:
+            raise UserError("The embedded broker ended by itself.")
+
     def stop(self) -> None:
         """End gateway and broker. May be called more than once, and at any time."""
         self._end_gateway()

@@ -95,5 +95,4 @@ def summary_table(summary: Summary) -> RenderableType:
     )
     for value, name in rows:
         table.add_row(str(value), name)
-    verdict = "Nothing was lost." if summary.clean else "Truth and table do not agree."
-    return Group(table, Text(verdict, style="bold green" if summary.clean else "bold red"))
+    return Group(table, Text(summary.verdict(), style="bold green" if summary.clean else "bold red"))

@@ -4,10 +4,13 @@ import json
 import re
 import runpy
 import typing
+from dataclasses import fields
 
 import typer.main
 
 from gateline import build
+from simulator.demo import Summary
+from simulator.truth import INTRUSIONS, KINDS
 from tests.support import ROOT
 
 PROTOCOL = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
@@ -79,3 +82,12 @@ def test_every_setting_of_a_device_is_in_its_table() -> None:
     assert {"site", "class", "key", "broker", "broker.port", "lane.beams", "report.interval_ms"} <= names
     missing = [name for name in sorted(names - {"lane", "report"}) if f"| `{name}` |" not in page]
     assert not missing, f"docs/settings.md has no row for {missing}"
+
+
+def test_the_demos_summary_in_the_readme_has_the_members_that_are_printed() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = json.loads(text.split("```json\n", 1)[1].split("```", 1)[0])
+    assert list(shown) == [field.name for field in fields(Summary)]
+    assert list(shown["truth"]) == [kind for kind in KINDS if kind not in INTRUSIONS]
+    demo = (ROOT / "docs" / "demo.md").read_text(encoding="utf-8")
+    assert [name for name in shown if f"`{name}`" not in demo] == []

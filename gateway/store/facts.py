@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from gateway.errors import UserError
 from gateway.store.database import FILE_NAME
 from gateway.store.tables import RECORDS
 
@@ -21,10 +22,21 @@ def read_facts(directory: Path) -> dict[str, Any]:
     Members: ``passages`` [(device, way, handle)], ``tallied`` {device: {entries, exits, paid, free, declined,
     irregular}}, ``irregular`` {(device, what): count} (records of their own; those folded into tallies are there),
     ``stored`` (rows), ``stored_by_kind``, ``duplicates_refused``, ``duplicates_stored`` (identities or
-    handle-device-way found more than once), ``gaps`` (open and permanent ones), ``gaps_by_state``, ``quarantine``
-    {reason: count}, ``watermarks`` {(device, boot): seq}.
+    handle-device-way found more than once), ``gaps`` (open and permanent ones, and sequence numbers below a watermark
+    that no row stands for), ``gaps_by_state``, ``quarantine`` {reason: count}, ``watermarks`` {(device, boot): seq}.
+    :class:`UserError` where the file is gone or no database.
     """
-    uri = (directory / FILE_NAME).resolve().as_uri() + "?mode=ro"
+    try:
+        return _read(directory / FILE_NAME)
+    except sqlite3.Error as error:
+        raise UserError(
+            f"The database {directory / FILE_NAME} can't be read ({error}): it was moved, removed or damaged. "
+            "What devices have not seen confirmed, they still hold and will send to a gateway that has its database."
+        ) from error
+
+
+def _read(file: Path) -> dict[str, Any]:
+    uri = file.resolve().as_uri() + "?mode=ro"
     with closing(sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None)) as connection:
         connection.execute("BEGIN")
 
@@ -35,6 +47,18 @@ def read_facts(directory: Path) -> dict[str, Any]:
         identities = " UNION ALL ".join(f"SELECT device, boot, seq FROM {table.name}" for table in RECORDS.values())
         names = ("entries", "exits", "paid", "free", "declined", "irregular")
         sums = ", ".join(f"CAST(total({name}) AS INTEGER)" for name in names)
+        # Every number below a watermark is a row's own, or one that a row stands for, or lies in a gap that is known.
+        spans = " UNION ALL ".join(
+            f"SELECT device, boot, seq, {'folds' if 'folds' in table.c else '1'} AS folds FROM {table.name}"
+            for table in RECORDS.values()
+        )
+        rowless = rows(
+            "SELECT total(missing) FROM (SELECT b.watermark"
+            f" - (SELECT total(folds) FROM ({spans}) r WHERE r.device = b.device AND r.boot = b.boot"
+            " AND r.seq < b.watermark)"
+            " - (SELECT total(to_seq - from_seq) FROM gaps g WHERE g.device = b.device AND g.boot = b.boot"
+            " AND g.state = 'open') AS missing FROM boots b) WHERE missing > 0"
+        )[0][0]
         gaps = {"open": 0, "closed": 0, "permanent": 0} | dict(rows("SELECT state, count(*) FROM gaps GROUP BY state"))
         return {
             "passages": [tuple(row) for row in rows("SELECT device, way, handle FROM passages")],
@@ -55,7 +79,7 @@ def read_facts(directory: Path) -> dict[str, Any]:
                 rows(f"SELECT 1 FROM ({identities}) GROUP BY device, boot, seq HAVING count(*) > 1")
             )
             + len(rows("SELECT 1 FROM passages GROUP BY handle, device, way HAVING count(*) > 1")),
-            "gaps": gaps["open"] + gaps["permanent"],
+            "gaps": gaps["open"] + gaps["permanent"] + int(rowless),
             "gaps_by_state": gaps,
             "quarantine": dict(rows("SELECT reason, sum(count) FROM quarantine GROUP BY reason")),
             "watermarks": {

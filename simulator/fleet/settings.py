@@ -105,7 +105,7 @@ def how_to_add(file: str) -> str:
 def _device(line: str, where: str, broker: BrokerAddress | None) -> dict[str, Any]:
     try:
         values = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(
             f"{where}: this is no JSON object ({error}); one device's settings stand on one line."
         ) from None

@@ -4,7 +4,7 @@ Rules: position is 0 (closed) to 100 (open), a straight line in time; reversing 
 does not know bodies or lamps; the lane says when it may close and what is in its way. Makes of arms are in makes.py.
 """
 
-from simulator.plant.makes import OPEN, PADDLE, ArmKind
+from simulator.plant.makes import PADDLE, ArmKind
 
 
 class Arm:
@@ -12,10 +12,11 @@ class Arm:
 
     def __init__(self, kind: ArmKind = PADDLE) -> None:
         self.kind = kind
-        self.opening = kind is OPEN
+        self.absent = kind.absent
+        self.opening = self.absent
         self.jammed = False
         self._since_ms = 0
-        self._from = 100 if kind is OPEN else 0
+        self._from = 100 if self.absent else 0
 
     def open(self, t_ms: int) -> None:
         """Begin to open at `t_ms`, from wherever the arm is; nothing when it is opening, open or jammed."""
@@ -24,7 +25,7 @@ class Arm:
 
     def close(self, t_ms: int) -> bool:
         """Begin to close at `t_ms`, from wherever the arm is; False when it is closing or closed, or there is none."""
-        if not self.opening or self.kind is OPEN:
+        if not self.opening or self.absent:
             return False
         self._turn(t_ms, False)
         return True

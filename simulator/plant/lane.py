@@ -24,7 +24,7 @@ from simulator.plant import beams, faults
 from simulator.plant.arm import Arm
 from simulator.plant.channel import IDEAL, Channel, Noise
 from simulator.plant.geometry import Geometry
-from simulator.plant.makes import NONE, OPEN, PADDLE, REOPEN, ArmKind
+from simulator.plant.makes import NONE, PADDLE, REOPEN, ArmKind
 from simulator.plant.silhouette import Lift, Shape, Span, front_spans
 
 # The board seam's numbers (see firmware/boards/board.py; a test compares them).
@@ -314,7 +314,7 @@ class LanePlant:
     def passable_at(self) -> int | None:
         """When a rider may walk through (ms, now or later), or None while the arm is kept closed."""
         now_ms = self._scheduler.now_ms
-        if self.command == ARM_LOCKED and self.arm.kind is not OPEN and now_ms >= self._pushed_until_ms:
+        if self.command == ARM_LOCKED and not self.arm.absent and now_ms >= self._pushed_until_ms:
             return None
         return self.arm.passable_at(now_ms)
 

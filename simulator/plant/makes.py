@@ -46,6 +46,11 @@ class ArmKind:
         if self.opening_ms < 1 or self.closing_ms < 1 or not 0 <= self.passable <= 100:
             raise ValueError("an arm takes at least 1 ms to move, and is passable from 0 to 100 percent on")
 
+    @property
+    def absent(self) -> bool:
+        """There is no arm. By name: a make may be a copy of this one, or have come from another process."""
+        return self.name == "none"
+
     def impact_j(self) -> float:
         """The energy in joules with which the closing arm meets a body: m v² / 2 at its mean speed."""
         speed_mps = self.travel_mm / self.closing_ms

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -41,10 +42,9 @@ def new(file: File) -> None:
     """Write a commented scenario to begin with: one lane with three beams."""
     text = files("simulator.scenario").joinpath("template.toml").read_text(encoding="utf-8")
     try:
-        with file.open("x", encoding="utf-8") as out:
-            out.write(text.replace("FILE", str(file)).replace("PICTURE", str(file.with_suffix(".svg"))))
-    except FileExistsError:
-        raise UserError(f"{file} is there already, and stays as it is. Choose another name.") from None
+        if file.exists():
+            raise UserError(f"{file} is there already, and stays as it is. Choose another name.")
+        _write_whole(file, text.replace("FILE", str(file)).replace("PICTURE", str(file.with_suffix(".svg"))))
     except OSError as error:
         raise UserError(f"Can't write {file}: {error.strerror}.") from error
     print(f"{file} is written. Next: gateline simulate {file}, or gateline scenario show {file}")
@@ -99,11 +99,23 @@ def _draw(scenario: Scenario, file: Path, lane: str | None, rider: str, out: Pat
     title = f"{scenario.scenario.name}: {name}, {part.detector}"
     svg = lane_svg(title, geometry(part), make_arm(part.arm, scenario.arm), shape, _SHOW_SPEED_MMPS, rider)
     target = out or file.with_suffix(".svg")
+    if target.resolve() == file.resolve():
+        raise UserError(f"{target} is the scenario itself. Choose another place for the drawing with --out.")
     try:
-        target.write_text(svg, encoding="utf-8")
+        _write_whole(target, svg)
     except OSError as error:
         raise UserError(f"Can't write {target}: {error.strerror}. Choose another place with --out.") from error
     return target
+
+
+def _write_whole(target: Path, text: str) -> None:
+    """The whole file, or what was there before. Raises OSError."""
+    partial = target.with_name(target.name + ".partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _shape(rider: str) -> Shape:
@@ -153,6 +165,7 @@ def simulate(
             "Without --micropython the same firmware runs in this process and gives the same bytes."
         )
     scenario = load(file)
+    kept = file.read_bytes()  # what is run, whatever becomes of the file meanwhile
     first = scenario.scenario.seed if seed is None else seed
     specs = [build(scenario, file.parent, number) for number in seeds(first, repeat)]
     folder = None if out is None else parquet.run_folder(out)
@@ -161,7 +174,7 @@ def simulate(
     processes = 1 if pace is not None else workers or os.cpu_count() or 1
     options = Options(edges=edges, workers=processes, micropython=micropython, speed=pace, compiled=not source)
     try:
-        with _ended_as_by_ctrl_c():
+        with _ended_as_by_ctrl_c(), _emptied(folder):
             results = _execute(specs, folder, options, quiet=as_json)
     except KeyboardInterrupt:
         print("gateline: Interrupted; no figures.", file=sys.stderr)
@@ -171,7 +184,7 @@ def simulate(
     if folder is not None:
         try:
             write_json(folder / "scorecard.json", said)
-            (folder / "scenario.toml").write_bytes(file.read_bytes())
+            (folder / "scenario.toml").write_bytes(kept)
         except OSError as error:
             raise UserError(f"Can't write in {folder}: {error.strerror}.") from error
     if as_json:
@@ -181,6 +194,20 @@ def simulate(
         show_card(card, _title(specs, results), Console(), _notes(results))
         if folder is not None:
             print(f"\nWritten: {folder} (truth, records, joined{', edges' if edges else ''}, scorecard.json).")
+
+
+@contextmanager
+def _emptied(folder: Path | None) -> Iterator[None]:
+    """A run that fails leaves its folder as empty as it was, so that the same command can be given again."""
+    try:
+        yield
+    except BaseException:
+        for child in () if folder is None else folder.iterdir():
+            if child.is_dir():
+                shutil.rmtree(child, ignore_errors=True)
+            else:
+                child.unlink(missing_ok=True)
+        raise
 
 
 @contextmanager

@@ -49,7 +49,10 @@ def problems(values: dict[str, Any], folder: Path) -> list[tuple[KeyPath, str]]:
 
 def shown(value: Any) -> str:
     """What was given, as it would be written, and not too long."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    except (RecursionError, ValueError):
+        return "something that can't be shown"
     return text if len(text) <= _GIVEN_MAX else text[: _GIVEN_MAX - 1] + "…"
 
 
@@ -106,7 +109,7 @@ def _fits(key: str, value: Any, default: Any) -> bool:
     low, high = limits(key)
 
     def number(one: Any) -> bool:
-        return isinstance(one, int | float) and not isinstance(one, bool) and isfinite(one) and low <= one <= high
+        return isinstance(one, int | float) and not isinstance(one, bool) and low <= one <= high and isfinite(one)
 
     if not isinstance(default, tuple):
         return number(value)
@@ -227,6 +230,10 @@ def _demand(values: dict[str, Any], folder: Path) -> Found:
     except ValidationError:
         return  # said already
     if part.entries_per_h is not None or part.exits_per_h is not None:
+        ways = {lane.get("way", "entry") for _, lane in _tables(values, "lane")}
+        for key, way in (("entries_per_h", "entry"), ("exits_per_h", "exit")):
+            if getattr(part, key) and way not in ways:
+                yield ("demand", key), f'no lane leads that way, so nobody would come; add one with way = "{way}"'
         return
     if part.file is None:
         whose, found = "the bundled counts", counts.bundled_days()

@@ -74,9 +74,14 @@ def parse(text: str, file: Path) -> Scenario:
             message, _, where = message.partition(" (at line ")
             line = int(where.split(",")[0])
         raise ScenarioError(file, [Problem(line, "", f"this is not TOML: {message}")]) from None
+    except ValueError as error:  # a whole number of thousands of digits
+        raise ScenarioError(file, [Problem(1, "", f"a value in it can't be read: {error}")]) from None
     except RecursionError:
         raise ScenarioError(file, [Problem(1, "", "this is nested too deeply for a scenario")]) from None
-    scenario, problems = check(values, key_lines(text), file.parent)
+    try:
+        scenario, problems = check(values, key_lines(text), file.parent)
+    except RecursionError:
+        raise ScenarioError(file, [Problem(1, "", "this is nested too deeply for a scenario")]) from None
     if problems or scenario is None:
         raise ScenarioError(file, problems)
     return scenario

@@ -18,6 +18,7 @@ from simulator.world import bodies
 from simulator.world.demand import PEAK_DATE, PEAK_STATION
 
 ALL_STATIONS = "all"
+LANES_MAX = 2_000
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
@@ -355,6 +356,8 @@ class Scenario(Part):
                 if name in before:
                     raise Wrong(f'a lane before this one is named "{name}" too; give each a name of its own', "lane", n)
                 before.add(name)
+        if len(before) > LANES_MAX:
+            raise Wrong(f"there are {len(before)} lanes; allowed are {LANES_MAX} at most", "lane")
         return self
 
 

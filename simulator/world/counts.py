@@ -138,6 +138,8 @@ def days(profiles: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 def read_file(path: Path) -> dict[tuple[str, str], HourlyProfile]:
     """The counts of a CSV file by station and date; raises UserError that names file, line, column, what is allowed."""
     try:
+        if "\0" not in str(path) and path.exists() and not path.is_file():
+            raise UserError(f"{path} is no file of counts.")
         with path.open(newline="", encoding="utf-8-sig") as text:  # a spreadsheet begins its files with a mark
             reader = csv.DictReader(text)
             missing = [column for column in _COLUMNS if column not in (reader.fieldnames or ())]
@@ -151,6 +153,8 @@ def read_file(path: Path) -> dict[tuple[str, str], HourlyProfile]:
         raise UserError(f"Can't read the counts in {path}: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 text; save the file as UTF-8.") from error
+    except ValueError as error:  # a name that no file can have
+        raise UserError(f"Can't read the counts in {str(path)!r}: {error}.") from error
     except csv.Error as error:
         raise UserError(f"{path} is not CSV: {error}.") from error
     if not found:

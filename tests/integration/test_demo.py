@@ -21,8 +21,8 @@ def command(data: Path, *options: str) -> list[str | Path]:
     return python_command("-m", "gateline", "demo", "--headless", "--data", data, *options)
 
 
-def running_over(data: Path) -> list[int]:
-    """Processes other than this one whose command line names the data folder."""
+def running_over(data: Path, command_words: str = "") -> list[int]:
+    """Processes other than this one whose command line names the data folder, and has those words."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
@@ -30,7 +30,7 @@ def running_over(data: Path) -> list[int]:
                 line = (entry / "cmdline").read_bytes()
             except (FileNotFoundError, ProcessLookupError):
                 continue
-            if str(data).encode() in line:
+            if str(data).encode() in line and command_words.encode() in line:
                 found.append(int(entry.name))
     return found
 
@@ -89,10 +89,30 @@ def test_a_row_deleted_behind_its_back_is_lost(data: Path) -> None:
         connection = sqlite3.connect(database(data), timeout=30)
         with connection:
             connection.execute("DELETE FROM passages WHERE handle = (SELECT min(handle) FROM passages)")
+            connection.execute("DELETE FROM notices WHERE device = 'gate-1'")
         connection.close()
         assert demo.wait(timeout_s=120) == 1
         summary = json.loads(demo.lines()[-1])
     assert summary["lost"] == 1
+    assert summary["gaps"] == 2, "the numbers of both rows are below the watermark, and no row stands for them"
+
+
+def test_a_gateway_that_dies_ends_it_with_a_sentence(data: Path) -> None:
+    with RealProcess(command(data, "--json"), name="demo") as demo:
+        demo.wait_until(lambda: rows(data, "SELECT count(*) FROM passages") >= 1, "a passage is stored", timeout_s=60)
+        (gateway,) = running_over(data, "gateway\0run")
+        os.kill(gateway, signal.SIGKILL)
+        assert demo.wait(timeout_s=60) == 2
+        assert any("The gateway ended by itself (status -9)" in line for line in demo.lines()), demo.lines()
+
+
+def test_a_database_that_is_removed_is_said_in_a_sentence(data: Path) -> None:
+    with RealProcess(command(data, "--json", "--seconds", "5"), name="demo") as demo:
+        demo.wait_until(lambda: rows(data, "SELECT count(*) FROM passages") >= 1, "a passage is stored", timeout_s=60)
+        database(data).unlink()
+        assert demo.wait(timeout_s=120) == 2
+        said = "\n".join(demo.lines())
+    assert "Traceback" not in said and "gateline: The " in said, said
 
 
 def test_ctrl_c_ends_it_cleanly_with_the_summary(data: Path) -> None:

@@ -101,6 +101,12 @@ def test_the_summary_is_clean_only_without_any_fault(fault: str) -> None:
     assert Summary(**values).clean
     assert not Summary(**{**values, fault: 1}).clean
     assert not Summary(**{**values, "riders": 0}).clean
+    died = Summary(**{**values, "truth": {"unobserved": 3}, "reboots": 2})
+    assert (
+        not died.clean
+        and died.verdict().startswith("3 riders can't be accounted for")
+        and "2 reboots" in died.verdict()
+    )
 
 
 @pytest.mark.parametrize("epoch_ms", [0, 1, 43_199_999, 43_200_000, 1_763_855_999_999, 1_763_856_000_000])

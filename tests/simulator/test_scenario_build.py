@@ -34,7 +34,8 @@ def spec(text: str) -> Spec:
 
 
 def lane(text: str) -> LaneSpec:
-    return spec(f'[demand]\nentries_per_h = 60\n[[lane]]\nname = "a"\n{text}').stations[0].lanes[0]
+    flow = "exits" if 'way = "exit"' in text else "entries"
+    return spec(f'[demand]\n{flow}_per_h = 60\n[[lane]]\nname = "a"\n{text}').stations[0].lanes[0]
 
 
 def test_a_row_of_beams_and_beams_one_by_one_are_the_same() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 import gateline
 from simulator.devices.process import micropython_available
+from simulator.errors import UserError
 from simulator.scenario import commands
 from simulator.study import parquet
 from simulator.study.execute import Options, Progress, Result
@@ -311,3 +312,22 @@ def test_interrupted_it_says_so_and_leaves_no_half_files(
     assert process.wait(timeout_s=20) == 130, process.failure("ended otherwise")
     assert process.lines() == ["gateline: Interrupted; no figures."]
     assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_the_drawing_never_takes_the_scenarios_place(run: Run, short: str) -> None:
+    before = Path(short).read_bytes()
+    assert "is the scenario itself" in refused(run, "scenario", "show", short, "--out", short)
+    assert Path(short).read_bytes() == before
+    good(run, "scenario", "new", "odd.svg")
+    assert "is the scenario itself" in refused(run, "scenario", "show", "odd.svg")
+
+
+def test_a_run_that_fails_leaves_its_folder_empty(run: Run, short: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise UserError("There is no room left")
+
+    monkeypatch.setattr(commands, "execute_all", fails)
+    refused(run, "simulate", short, "--repeat", "2", "--out", "run")
+    assert list(Path("run").iterdir()) == []
+    monkeypatch.setattr(commands, "execute_all", really_execute_all)
+    good(run, "simulate", short, "--repeat", "2", "--out", "run")

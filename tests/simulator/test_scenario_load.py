@@ -436,7 +436,9 @@ def test_counts_of_a_file_beside_the_scenario_are_found(tmp_path: Path) -> None:
             "have no 2026-01-03; allowed: 2026-01-02",
         ),
         ('file = "none.csv"', "file", "Can't read the counts in "),
-        ('file = "."', "file", "Is a directory"),
+        ('file = "."', "file", "is no file of counts"),
+        ('file = "/dev/zero"', "file", "is no file of counts"),
+        ('file = "a\\u0000b"', "file", "null byte"),
     ],
 )
 def test_counts_that_are_not_there(demand: str, key: str, wanted: str, tmp_path: Path) -> None:
@@ -544,3 +546,27 @@ def test_the_greatest_and_smallest_parameters_make_behaviours() -> None:
 def test_defaults_of_a_scenario_are_shared_by_no_two() -> None:
     one, other = (Scenario.model_validate({"scenario": {"name": "x"}, "lane": [{"name": "a"}]}) for _ in range(2))
     assert one == other and one.behaviour is not other.behaviour
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[scenario]\nname = 'x'\nseed = " + "9" * 5_000 + "\n", "a value in it can't be read"),
+        ("[scenario]\nname = 'x'\n[behaviour.hesitate]\nshare = " + "9" * 400 + "\n", "behaviour.hesitate.share"),
+        ("[" + ".".join("a" * 3_000) + "]\nb = 1\n", "x.toml:1: "),
+        ("[scenario]\nname = 'x'\n[[lane]]\nname = 'a'\ncount = 200\n", ""),
+    ],
+)
+def test_monstrous_values_are_sentences(text: str, said: str) -> None:
+    if "count" in text:
+        text += "".join(f"[[lane]]\nname = 'l{n}'\ncount = 200\n" for n in range(10))
+        said = "there are 2200 lanes; allowed are 2000 at most"
+    with pytest.raises(UserError, match=re.escape(said)):
+        parse(text, Path("x.toml"))
+
+
+@pytest.mark.parametrize(("flow", "way"), [("entries_per_h = 9", "exit"), ("exits_per_h = 9", "entry")])
+def test_riders_whose_way_no_lane_serves_are_said(flow: str, way: str) -> None:
+    text = f"[scenario]\nname = 'x'\n[demand]\n{flow}\n[[lane]]\nname = 'a'\nway = '{way}'\n"
+    with pytest.raises(UserError, match=r"x.toml:4: demand\.\w+_per_h: no lane leads that way, so nobody would come"):
+        parse(text, Path("x.toml"))

@@ -3,6 +3,7 @@
 import gc
 import hashlib
 import multiprocessing
+import pickle
 from collections import Counter
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
@@ -12,11 +13,12 @@ from typing import Any
 import pytest
 
 from simulator.errors import UserError
+from simulator.plant import makes
 from simulator.scenario.build import build
 from simulator.scenario.load import parse
 from simulator.study import execute as execute_module
 from simulator.study import join, parquet
-from simulator.study.execute import Options, execute, seeds, write_json
+from simulator.study.execute import Options, execute, execute_all, seeds, write_json
 from simulator.study.rows import Crossing, Edge, Verdict
 from simulator.study.run import Sinks, StationRun
 from simulator.study.scorecard import Scorecard
@@ -239,3 +241,36 @@ def test_a_run_makes_no_cycles_of_objects(name: str) -> None:
     finally:
         gc.enable()
         run.close()
+
+
+OWN_ARMS = """
+[scenario]
+name = "arms"
+duration_min = 6
+[demand]
+entries_per_h = 1500
+[behaviour.tailgate_covert]
+share = 0.1
+[behaviour.force]
+share = 0.05
+"""
+
+
+@pytest.mark.parametrize("make", sorted(makes.KINDS))
+def test_a_make_is_itself_in_another_process_and_as_a_make_of_ones_own(make: str) -> None:
+    def spec_of(arm: str, extra: str = "") -> Spec:
+        text = f'{OWN_ARMS}[[lane]]\nname = "a"\narm = "{arm}"\n{extra}'
+        return build(parse(text, Path("arms.toml")), Path())
+
+    known = execute(spec_of(make), Options(transcript=True))
+    assert known.tally.through.total() > 50
+    sent = pickle.loads(pickle.dumps(spec_of(make)))
+    assert execute(sent, Options(transcript=True)) == known
+    own = spec_of("mine", f'[arm.mine]\nkind = "{make}"\n')
+    assert execute(own, Options(transcript=True)) == known
+
+
+def test_an_open_lane_comes_to_the_same_on_any_number_of_processes() -> None:
+    text = f'{OWN_ARMS}[[lane]]\nname = "a"\narm = "none"\n'
+    runs = [(build(parse(text, Path("arms.toml")), Path(), seed), None) for seed in (1, 2, 3)]
+    assert execute_all(runs, Options(transcript=True, workers=2)) == execute_all(runs, Options(transcript=True))
