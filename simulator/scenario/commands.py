@@ -153,7 +153,8 @@ def simulate(
         bool, typer.Option("--source", help="Run the engines' source even where `gateline compile` has compiled them.")
     ] = False,
     speed: Annotated[
-        float | None, typer.Option(min=0.1, help="So many times real time; ends when late.", show_default="unpaced")
+        float | None,
+        typer.Option(min=0.1, max=1e6, help="So many times real time; ends when late.", show_default="unpaced"),
     ] = None,
 ) -> None:
     """Run a scenario, and say how good its gates' evidence is."""

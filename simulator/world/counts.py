@@ -74,10 +74,6 @@ class HourlyProfile:
             found += [count / 4 + slope * (quarter - 1.5) for quarter in range(4)]
         return tuple(found)
 
-    def busiest_hour(self) -> int:
-        """The hour with the most riders, both ways together; the earliest of equals."""
-        return max(range(HOURS), key=lambda hour: (self.entries[hour] + self.exits[hour], -hour))
-
     def total(self) -> float:
         """Riders of the day, both ways."""
         return sum(self.entries) + sum(self.exits)

@@ -40,7 +40,6 @@ def test_the_bundled_counts_are_the_real_ones() -> None:
     peak = load_profile()
     assert (peak.count(ENTRY, 18), peak.count(EXIT, 18)) == (2819, 7052)
     assert peak.count(ENTRY, 0) == 0  # hours without riders are not in the file
-    assert peak.busiest_hour() == 19
 
 
 def test_the_data_carries_its_licence_and_source() -> None:

@@ -1,0 +1,1 @@
+"""Runs of scenarios and what comes of them: truth against report, scorecards, tables."""
