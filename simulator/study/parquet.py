@@ -1,7 +1,8 @@
 """A run's rows as Parquet: truth, records, joined and edges, a table a file.
 
-Rules: rows are written in batches (edges, of which there are most, as they come); a file has its name only when it is whole; the same rows
-give the same bytes. Units are in the columns' names and in the schema's own words. Errors are sentences (UserError).
+Rules: rows are written in batches (edges, of which there are most, as they come); a file has its name only when it is
+whole; the same rows give the same bytes. Units are in the columns' names and in the schema's own words. Errors are
+sentences (UserError).
 """
 
 import errno
