@@ -254,7 +254,6 @@ def _profile_figures(days: tuple[Day, ...]) -> list[Figure]:
             1.3,
             fmean(day.chi2_per_count for day in days),
             2,
-            "Somewhat above 1: who comes just before the hour is through just after it.",
         ),
         Figure(
             "profile_riders",

@@ -4,8 +4,9 @@ A paddle swings aside, a flap slides into its housing; both are kept open by the
 between the first beam and the last. A tripod is unlocked almost at once, turns with the body and locks as soon as that
 body has passed it. A full-height turnstile is a tripod as high as a door. An open lane has sensors and no arm.
 
-Figures: settings, made so that saturated lanes carry what the trade quotes (tripod 25 to 40, flap up to 60 persons a
-minute; see docs/calibration.md); masses, forces and heights are of the usual order for such gates and are not measured.
+Figures: settings, made so that saturated lanes carry what the trade quotes (tripod 25 to 40, flap 30 to 60 persons a
+minute; what they come to is in docs/calibration.md); masses, forces and heights are of the usual order for such gates
+and are not measured.
 """
 
 from dataclasses import dataclass

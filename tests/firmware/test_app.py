@@ -371,6 +371,12 @@ class Health(unittest.TestCase):
         assert link is not None
         return rig, link
 
+    def test_the_loop_says_how_long_its_turns_took_and_the_worst_counts(self) -> None:
+        rig = Rig()
+        for ms in (3, 12, 5):
+            rig.gate.took(ms)
+        self.assertEqual(rig.gate.worst_tick_ms, 12)
+
     def test_an_emulated_site_sends_it_once_per_interval_and_exactly(self) -> None:
         rig, link = self.rig(interval_ms=60000)
         rig.after(59999)
