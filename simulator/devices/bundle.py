@@ -1,6 +1,9 @@
-"""Bundles: the files that a board gets, compiled by mpy-cross.
+"""Bundles: the files that a gate's board gets, compiled by mpy-cross.
 
-An *emulated* bundle is the whole firmware. A *physical* bundle leaves out what no real board may have: the writer of
+A gate's files are listed here, and nothing else goes into a bundle: not a kiosk's rooms, nor what only a kiosk needs of
+a room that both have. A test sees to it that every module that a listed one imports is listed too.
+
+An *emulated* bundle is all of a gate. A *physical* bundle leaves out what no real board may have: the writer of
 irregular records, the test token, the emulated board. A test inspects the bundle's bytes. A study's bundle is an
 emulated one with a witness beside it, who tells the simulator what the gate decides.
 """
@@ -13,6 +16,22 @@ from simulator.errors import UserError
 
 WITNESS = "witness_main"
 """The module that starts a witnessed gate."""
+
+GATE = {
+    "": ("__init__", "app", "config", "main"),
+    "boards/": ("__init__", "board", "emulated", "storage"),
+    "fare/": (
+        *("__init__", "decision", "handles", "keylist", "pass_token", "passback", "passes", "rsa", "sha384"),
+        *("signed", "spent", "test_token"),
+    ),
+    "lane/": ("__init__", "beam_profile", "detector", "ordered", "single_beam", "turnstile"),
+    "link/": ("__init__", "large", "mqtt"),
+    "report/": (
+        *("__init__", "chance", "delivery", "folding", "irregular", "journal", "nullifiers", "outbox", "records"),
+        *("reporter", "seal"),
+    ),
+}
+"""A gate's modules by room; what is missing here is a kiosk's, or a tool's."""
 
 EMULATED_ONLY = ("firmware/report/irregular.py", "firmware/fare/test_token.py", "firmware/boards/emulated.py")
 
@@ -43,11 +62,12 @@ def sources(site_class: str) -> list[tuple[Path, str]]:
         raise ValueError(f"a bundle is for emulated or physical sites, not {site_class!r}")
     firmware = _package_folder("firmware")
     found = []
-    for file in sorted(firmware.rglob("*.py")):
-        path = "firmware/" + file.relative_to(firmware).as_posix()
-        if site_class == "physical" and path in EMULATED_ONLY:
-            continue
-        found.append((file, path))
+    for room, modules in GATE.items():
+        for module in modules:
+            path = f"firmware/{room}{module}.py"
+            if site_class == "physical" and path in EMULATED_ONLY:
+                continue
+            found.append((firmware / f"{room}{module}.py", path))
     for package, files in _LIBRARIES.items():
         folder = _package_folder(package)
         found += [(folder / file, f"{package}/{file}") for file in files]
