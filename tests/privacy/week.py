@@ -28,8 +28,10 @@ from gateway.store.facts import read_rows
 from gateway.store.queries import Queries
 from gateway.store.store import Store
 from simulator.clock import Scheduler, rng
+from simulator.linkage.attacks import Question
 from simulator.linkage.devices import Network, WeekGate
 from simulator.linkage.evidence import Message
+from simulator.linkage.score import Known
 from simulator.linkage.week import DAY_START_MS, FIRST_DAY, GATES, Week, day_start, draw_week
 
 SITE = "twin"
@@ -112,7 +114,7 @@ class Gateway:
         return read_rows(self.folder)
 
 
-@dataclass
+@dataclass(repr=False)
 class Ran:
     """A week that has passed."""
 
@@ -154,3 +156,9 @@ def run_week(folder: Path, site_class: str, week: Week | None = None, seed: int 
             gateway,
             nonces,
         )
+
+
+def known(ran: Ran) -> Known:
+    """The week as the scores take it, with the kiosks' questions as a curious operator notes them."""
+    questions = [Question(sale.at_ms, sale.kiosk, sale.product, sale.consent) for sale in ran.week.sales]
+    return Known(ran.week, ran.log, ran.rows, questions, ran.nonces)
