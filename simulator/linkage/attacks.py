@@ -36,6 +36,13 @@ class Question(NamedTuple):
     signature: bytes = b""
 
 
+class Cell(NamedTuple):
+    """A gate and a quarter hour."""
+
+    gate: str
+    start_ms: int
+
+
 class Guess(NamedTuple):
     """What is guessed, and among how many it was chosen: a guesser without the record hits one in so many."""
 
@@ -160,14 +167,23 @@ def _unlike(one: Sequence[Point], other: Sequence[Point]) -> float:
     return total + 15 * abs(len(one) - len(other))
 
 
+# --- order -----------------------------------------------------------------------------------------------------------
+
+
+def orders(log: Iterable[Message]) -> dict[Cell, list[str]]:
+    """The operator: the handles of each gate and quarter hour in the order in which they passed.
+
+    The guess is the order of their numbers, which is that of their arrival.
+    """
+    groups: dict[Cell, list[tuple[int, int, str]]] = defaultdict(list)
+    for seen in first_seen(log):
+        if seen.record.get("kind") == "passage":
+            cell = Cell(seen.device, seen.record["at"] // QUARTER_MS * QUARTER_MS)
+            groups[cell].append((seen.boot, seen.seq, seen.record["handle"]))
+    return {cell: [handle for _, _, handle in sorted(group)] for cell, group in sorted(groups.items())}
+
+
 # --- a rider who said no ---------------------------------------------------------------------------------------------
-
-
-class Cell(NamedTuple):
-    """A gate and a quarter hour."""
-
-    gate: str
-    start_ms: int
 
 
 def exit_of_declined(entry: Point, rows: Rows) -> Cell:
