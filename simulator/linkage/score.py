@@ -16,7 +16,7 @@ from simulator.linkage.evidence import Message, Rows
 from simulator.linkage.findings import Finding
 from simulator.linkage.located import declined_located, located
 from simulator.linkage.traces import QUARTER_MS, Point, of_cards
-from simulator.linkage.week import Passage, Week
+from simulator.linkage.week import Passage, Sale, Week
 from simulator.truth import PASSED_CONSENTED, PASSED_DECLINED, Outcome, handle_of
 
 
@@ -60,7 +60,7 @@ def sales(known: Known) -> dict[str, Finding]:
     trials = dict.fromkeys(hits, 0)
     chance = dict.fromkeys(hits, 0.0)
     for sale, guess in zip(known.week.sales, attacks.sales_to_passages(known.questions, known.rows), strict=True):
-        sort = "declined" if not sale.consent else "ahead" if sale.ahead else "late"
+        sort = _sort(sale)
         trials[sort] += 1
         if guess.what is not None:
             hits[sort] += guess.what == first.get(sale.number)
@@ -139,20 +139,24 @@ def shortest_place_ms(known: Known) -> int | None:
 # --- the same questions to the usual record --------------------------------------------------------------------------
 
 
-def baseline_sales(week: Week) -> Finding:
-    """Sale to passage by the card's number: the next tap of the card that was loaded."""
+def baseline_sales(week: Week) -> dict[str, Finding]:
+    """Sale to passage by the card's number, for the same three sorts of sales: among the card's taps afterwards."""
     traces = of_cards(taps(week))
     first: dict[int, Passage] = {}
     for passage in week.passages:
         first.setdefault(passage.sale, passage)
-    hits = trials = 0
+    hits = dict.fromkeys(("late", "ahead", "declined"), 0)
+    trials = dict(hits)
     for sale, load in zip(week.sales, loads(week), strict=True):
-        trials += 1
-        # Whose it is, is known at once; a hit is asked to be the passage that this very sale paid for.
-        own = [point for point in traces[load.card] if point.at_ms >= load.at_s * 1000]
-        mine = first[sale.number]
-        hits += bool(own) and (mine.at_ms // 1000 * 1000, mine.gate) in [(one.at_ms, one.gate) for one in own]
-    return Finding(hits, trials, 0.0)
+        sort = _sort(sale)
+        trials[sort] += 1
+        mine = Point(first[sale.number].at_ms // 1000 * 1000, first[sale.number].gate)
+        hits[sort] += mine in [point for point in traces[load.card] if point.at_ms >= load.at_s * 1000]
+    return {sort: Finding(hits[sort], trials[sort], 0.0) for sort in hits}
+
+
+def _sort(sale: Sale) -> str:
+    return "declined" if not sale.consent else "ahead" if sale.ahead else "late"
 
 
 def baseline_days(week: Week) -> Finding:
@@ -164,3 +168,42 @@ def baseline_days(week: Week) -> Finding:
     trials = sum(day + 1 in mine for mine in days_of.values() for day in mine)
     hits = sum(day + 1 in mine and card in traces for card, mine in days_of.items() for day in mine)
     return Finding(hits, trials, 0.0)
+
+
+def baseline_order(week: Week) -> Finding:
+    """Which of two who passed one gate in one quarter hour came first, by the second."""
+    groups: dict[Cell, list[Passage]] = {}
+    for passage in week.passages:
+        if passage.consent:
+            groups.setdefault(Cell(passage.gate, passage.at_ms // QUARTER_MS * QUARTER_MS), []).append(passage)
+    hits = trials = 0
+    for group in groups.values():
+        for index, one in enumerate(group):
+            for other in group[index + 1 :]:
+                trials += 1
+                hits += (one.at_ms // 1000 < other.at_ms // 1000) == (one.at_ms < other.at_ms)
+    return Finding(hits, trials, 0.5)
+
+
+def baseline_exits(week: Week) -> Finding:
+    """Gate and quarter hour of the exit of a declined rider whose entry was seen: the card's next tap."""
+    traces = of_cards(taps(week))
+    ends = {passage.trip: passage for passage in week.passages if passage.way == "exit"}
+    hits = trials = 0
+    for passage in week.passages:
+        if passage.way != "entry" or passage.consent:
+            continue
+        seen = Point(passage.at_ms // 1000 * 1000, passage.gate)
+        card = next(card for card, points in traces.items() if seen in points)
+        after = [point for point in traces[card] if point.at_ms > seen.at_ms]
+        trials += 1
+        hits += bool(after) and after[0] == Point(ends[passage.trip].at_ms // 1000 * 1000, ends[passage.trip].gate)
+    return Finding(hits, trials, 0.0)
+
+
+def baseline_placed(week: Week) -> Finding:
+    """Declined riders' passages that the log has, with gate and second."""
+    lines = {(tap.card, tap.gate, tap.at_s) for tap in taps(week)}
+    declined = [passage for passage in week.passages if not passage.consent]
+    hits = sum((passage.person, passage.gate, passage.at_ms // 1000) in lines for passage in declined)
+    return Finding(hits, len(declined), 0.0)
