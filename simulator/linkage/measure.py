@@ -62,7 +62,7 @@ def of_site(known: Known, physical: bool) -> OfSite:
     """What a site's log and rows give away."""
     findings = {f"sales {sort}": finding for sort, finding in score.sales(known).items()}
     findings |= {"days": score.days(known), "order": score.order(known)}
-    findings |= {"exits": score.exits(known), "placed": score.placed(known)}
+    findings |= {"exits": score.exits(known), "placed": score.placed(known), "tenths": score.tenths(known)}
     rows = known.rows
     return OfSite(
         findings,

@@ -43,6 +43,8 @@ _WORDS = """
   of two exits counts more riders says little.
 - **Placed.** Nobody who declined has a row or a message. They are in tallies of at least ten, but for the last tally of
   a service day, which holds who is left: {alone}
+- **The tenth.** A tally that counts just ten had not enough a quarter hour earlier, so at least one of the ten
+  passed in its last quarter hour. Often it was just one; which of the ten, nothing says.
 - A *scene*, the picture of an emulated lane for the eye, shows every body at its gate and second. It is drawn by the
   simulator, a physical site can't have one (the gateway refuses it), and it is left out here.
 
@@ -169,6 +171,7 @@ def _table(results: Results, emulated: OfSite, physical: OfSite) -> str:
         ("operator: who of two in one quarter hour came first? Agreed", "order", usual["order"]),
         ("eye-witness of an entry: gate and quarter hour of the exit? Declined", "exits", usual["exits"]),
         ("operator: who declined and is alone at one gate within less than a day", "placed", usual["placed"]),
+        ("operator: did just one who declined pass in the last quarter hour of a tally of ten?", "tenths", "–"),
     ]
     return "".join(
         f"| {what} | {there} | {_cell(emulated.findings[name])} | {_cell(physical.findings[name])} |\n"

@@ -6,6 +6,7 @@ question, and draws among the same candidates; the number is exact, not drawn.
 Pure. Does not belong here: running the week; how it is printed.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -128,6 +129,27 @@ def placed(known: Known) -> Finding:
     outcomes = known.outcomes()
     declined = sum(outcome.kind == PASSED_DECLINED for outcome in outcomes)
     return Finding(declined_located(known.log, known.rows, outcomes), declined, 0.0)
+
+
+def tenths(known: Known) -> Finding:
+    """Just one rider who declined passed in the last quarter hour of a tally of ten.
+
+    The guesser draws one of the quarter hours of the same tally.
+    """
+    counts: Counter[Cell] = Counter(
+        Cell(passage.gate, passage.at_ms // QUARTER_MS * QUARTER_MS)
+        for passage in known.week.passages
+        if not passage.consent
+    )
+    starts = {(tally["device"], tally["to_ms"]): tally["from_ms"] for tally in known.rows["tallies"]}
+    hits = trials = 0
+    chance = 0.0
+    for cell in attacks.tenths(known.rows):
+        trials += 1
+        hits += counts[cell] == 1
+        quarters = range(starts[cell.gate, cell.start_ms + QUARTER_MS], cell.start_ms + 1, QUARTER_MS)
+        chance += sum(counts[Cell(cell.gate, start_ms)] == 1 for start_ms in quarters) / len(quarters)
+    return Finding(hits, trials, chance / max(1, trials))
 
 
 def shortest_place_ms(known: Known) -> int | None:
