@@ -10,11 +10,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from simulator.linkage import attacks
+from simulator.linkage import attacks, kiosk_lies
 from simulator.linkage.attacks import Cell, Question
 from simulator.linkage.baseline import loads, taps
 from simulator.linkage.evidence import Message, Rows
 from simulator.linkage.findings import Finding
+from simulator.linkage.kiosk_lies import Kept
 from simulator.linkage.located import declined_located, located
 from simulator.linkage.traces import QUARTER_MS, Point, of_cards
 from simulator.linkage.week import Passage, Sale, Week
@@ -156,6 +157,27 @@ def shortest_place_ms(known: Known) -> int | None:
     """The shortest time in which a rider who declined is placed; None where nobody is."""
     claims = located(known.log, known.rows, known.outcomes()).values()
     return min((claim.end_ms - claim.start_ms for claim in claims), default=None)
+
+
+def lying_kiosk(known: Known) -> dict[str, Finding]:
+    """What a kiosk that keeps numbers and the operator find together, passage by passage, by who made it.
+
+    A passage is found when a row of its pass has its gate, or when the pass was told as used at its gate in a time that
+    holds the passage.
+    """
+    kept = {sale.number: Kept(sale.at_ms, sale.kiosk, known.nonces[sale.number]) for sale in known.week.sales}
+    days = range(known.week.passages[0].day, known.week.passages[-1].day + 1)
+    followed = kiosk_lies.follow(kept, known.log, known.rows, days)
+    hits: Counter[str] = Counter()
+    trials: Counter[str] = Counter()
+    for passage in known.week.passages:
+        sort = "agreed" if passage.consent else f"declined {passage.product} {passage.way}"
+        trials[sort] += 1
+        rows, used = followed[passage.sale]
+        in_row = any(gate == passage.gate and at_ms <= passage.at_ms < at_ms + QUARTER_MS for gate, at_ms in rows)
+        told = used is not None and used[0] == passage.gate and used[1] <= passage.at_ms < used[2]
+        hits[sort] += in_row or told
+    return {sort: Finding(hits[sort], trials[sort], 0.0) for sort in sorted(trials)}
 
 
 # --- the same questions to the usual record --------------------------------------------------------------------------
