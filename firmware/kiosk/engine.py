@@ -560,6 +560,7 @@ class Kiosk:
         self._own_faults.discard("printer")
         if "storage" in self._own_faults and tickets.writable(self._storage):
             self._own_faults.discard("storage")
+            self._ledger.tidy()
         if self._unfinished():
             self._settle()
         elif self.state == table.OUT_OF_ORDER and not self._closing:
