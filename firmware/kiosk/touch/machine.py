@@ -90,7 +90,6 @@ def _tray(machine: Mapping[str, Any], texts: Texts) -> Node:
         )
     receipt = ticket.get("receipt")
     paper = [
-        node("h4", texts("machine.ticket")),
         node("img", src=qr_code(text), alt=texts("machine.qr"), id="qr"),
         node("pre", text, classes="code", id="qr-text", tabindex="0"),
     ]

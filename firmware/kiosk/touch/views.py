@@ -79,17 +79,17 @@ def _start(screen: Screen, texts: Texts) -> list[Node]:
         node(
             "div",
             _tile("ticket", texts("start.buy"), texts("start.buy_what"), ("buy",), "buy"),
-            _tile("data", texts("start.my_data"), texts("start.my_data_what"), ("my_data",), "my-data"),
+            _tile("data", texts("start.my_data"), texts("start.my_data_what"), ("my_data",), "my-data", quiet=True),
             classes="tiles grow",
         ),
     ]
 
 
-def _tile(drawing: str, title: str, what: str, event: Event, id_: str, price: str = "") -> Node:
+def _tile(drawing: str, title: str, what: str, event: Event, id_: str, price: str = "", quiet: bool = False) -> Node:
     inside = [icon(drawing), node("b", title), node("span", what)]
     if price:
         inside.append(node("span", price, classes="price"))
-    return node("button", *inside, classes="press tile", event=event, type="button", id=id_)
+    return node("button", *inside, classes="press tile quiet" if quiet else "press tile", event=event, type="button", id=id_)
 
 
 def _choose(screen: Screen, texts: Texts) -> list[Node]:
@@ -118,7 +118,7 @@ def _pay(screen: Screen, texts: Texts) -> list[Node]:
         _heading(texts("pay.title")),
         node(
             "dl",
-            node("dt", f"{texts('pay.product')}: {texts('products.' + screen['product'])}"),
+            node("dt", texts("products." + screen["product"])),
             node("dd", texts.money(price)),
             node("dt", texts("pay.paid")),
             node("dd", texts.money(paid), id="paid"),
@@ -131,24 +131,31 @@ def _pay(screen: Screen, texts: Texts) -> list[Node]:
     ]
 
 
+PARTS = ("what", "how_long", "no", "why", "who", "withdraw", "beware", "contact")
+"""The texts of a notice behind its title and question, in the order in which they are shown: first what matters most."""
+
+
 def _ask(screen: Screen, texts: Texts) -> list[Node]:
-    notice = screen.get("notice") or {}
-    paragraphs = [part.strip() for part in str(notice.get("text", "")).split("\n\n") if part.strip()]
-    version = texts("ask.version", version=notice.get("version", ""))
+    notice = screen["notice"]
+    said = notice["texts"].get(texts.code) or notice["texts"][FALLBACK]
+    parts = []
+    for name in PARTS:
+        parts += [node("h2", texts(f"ask.{name}")), node("p", said[name])]
     return [
-        _heading(notice.get("title") or texts("ask.title")),
+        _heading(said["title"]),
+        node("p", said["question"]),
         node(
             "div",
-            *[node("p", " ".join(part.split())) for part in paragraphs],
-            node("p", f"{version}. {texts('ask.same')}", classes="lead"),
+            *parts,
+            node("p", texts("ask.version", version=notice["version"]), classes="lead"),
             classes="notice",
             tabindex="0",
             role="region",
             aria_label=texts("ask.notice"),
         ),
         _answers(
-            (texts("ask.no"), texts("ask.no_what")),
-            (texts("ask.yes"), texts("ask.yes_what")),
+            (texts("ask.answer_no"), texts("ask.answer_no_what")),
+            (texts("ask.answer_yes"), texts("ask.answer_yes_what")),
             ("answer", False),
             ("answer", True),
         ),
@@ -222,13 +229,11 @@ def _my_data(screen: Screen, texts: Texts, zone: tzinfo | None) -> list[Node]:
         _heading(texts("my_data.rows", count=len(rows))),
         node("ul", *items, classes="rows", tabindex="0", aria_label=texts("my_data.title")),
         node("p", texts("my_data.kept"), classes="lead"),
-        node(
-            "div",
-            _button(texts("my_data.erase"), texts("my_data.erase_what"), event=("erase",), id_="erase"),
-            _button(texts("my_data.withdraw"), texts("my_data.withdraw_what"), event=("withdraw",), id_="withdraw"),
-            classes="answers",
+        _actions(
+            back,
+            _button(texts("my_data.erase"), event=("erase",), id_="erase", classes="plain"),
+            _button(texts("my_data.withdraw"), event=("withdraw",), id_="withdraw", classes="plain"),
         ),
-        _actions(back),
     ]
 
 
@@ -237,6 +242,7 @@ def _sure(what: str) -> Callable[[Screen, Texts], list[Node]]:
         return [
             _heading(texts(f"{what}.title")),
             node("p", texts(f"{what}.text")),
+            node("p", texts(f"{what}.after")),
             node("div", classes="grow"),
             _answers((texts(f"{what}.no"), ""), (texts(f"{what}.yes"), ""), ("answer", False), ("answer", True)),
         ]
@@ -289,12 +295,8 @@ def _bar(texts: Texts) -> Node:
 
 def _foot(screen: Screen, texts: Texts) -> Node:
     left = screen.get("seconds_left")
-    said = "" if left is None else texts("common.one_second_left") if left == 1 else texts(
-        "common.seconds_left", seconds=left
-    )
-    return node(
-        "div", node("span", texts("common.stays")), node("span", said, id="left") if said else None, classes="foot"
-    )
+    said = None if left is None else node("span", texts("common.seconds_left", seconds=left), id="left")
+    return node("div", node("span", texts("common.stays")), said, classes="foot")
 
 
 def _say(screen: Screen, texts: Texts) -> str:
