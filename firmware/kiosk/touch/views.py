@@ -296,7 +296,12 @@ def _bar(texts: Texts) -> Node:
 def _foot(screen: Screen, texts: Texts) -> Node:
     left = screen.get("seconds_left")
     said = None if left is None else node("span", texts("common.seconds_left", seconds=left), id="left")
-    return node("div", node("span", texts("common.stays")), said, classes="foot")
+    if screen["state"] == "ask":
+        # A third way, neither yes nor no, apart from the two and smaller: the money comes back.
+        first = node("button", texts("pay.cancel"), event=("cancel",), type="button", id="cancel")
+    else:
+        first = node("span", texts("common.stays"))
+    return node("div", first, said, classes="foot")
 
 
 def _say(screen: Screen, texts: Texts) -> str:
@@ -316,9 +321,10 @@ def make_view(screen: Screen, *, zone: tzinfo | None = None) -> View:
     known = languages()
     texts = known.get(screen.get("language") or FALLBACK, known[FALLBACK])
     state = screen["state"]
-    scene = f"{state}:{screen['rows'] is not None}" if state == "my_data" else state
+    rows = screen.get("rows")
+    scene = f"my_data {'ask' if rows is None else 'rows' if rows else 'none'}" if state == "my_data" else state
     inside = _my_data(screen, texts, zone) if state == "my_data" else _SIMPLE[state](screen, texts)
-    has_field = state == "my_data" and screen.get("rows") is None
+    has_field = state == "my_data" and rows is None
     rider = node(
         "div",
         node(
