@@ -305,9 +305,10 @@ def test_what_changes_is_spoken_and_moves_nothing(pages: Pages, puppet: Puppet, 
 
 def test_the_language_is_chosen_on_any_screen(pages: Pages, puppet: Puppet, open_page: OpenPage) -> None:
     page = open_page(pages.add(puppet), viewport=SMALL)
-    for count, screen in enumerate(screens().values(), 1):
+    for count, (name, screen) in enumerate(screens().items(), 1):
         puppet.show(**screen)
         shows(page, screen["state"])
+        focused(page, "pass" if name == "my_data" else "heading")
         page.page.click("button[lang=de]")
         wait_until(lambda count=count: len(puppet.pressed) == count, "the language")  # type: ignore[misc]
         assert puppet.pressed[-1] == ("language", "de")
