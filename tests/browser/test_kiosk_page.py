@@ -6,14 +6,16 @@ What the kiosk does is decided by its engine and tested with it (test_kiosk_walk
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from PIL import Image
 
 from tests.browser.conftest import OpenPage, Watched
 from tests.support import wait_until
-from tests.touch.screens import EMPTY_MACHINE, PASS_TEXT, RECEIPT, Puppet, screens
+from tests.touch.screens import EMPTY_MACHINE, PASS_TEXT, RECEIPT, Puppet, notice, screens
 from tests.touch.serving import Pages
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
@@ -249,6 +251,45 @@ def test_rows_are_gone_with_their_rider_and_so_is_the_second_browser(
     for page in (first, second):
         shows(page, "start")
         assert "gate-4" not in page.page.evaluate(TRACES)
+
+
+LAPTOP = {"width": 1280, "height": 800}
+WIDE = {"width": 1600, "height": 900}
+PICTURES = [
+    ("start", "start", "en", LAPTOP, "light"),
+    ("choose", "choose", "en", LAPTOP, "light"),
+    ("pay", "pay", "de", LAPTOP, "light"),
+    ("ask", "ask", "en", LAPTOP, "light"),
+    ("ask-dark", "ask", "de", LAPTOP, "dark"),
+    ("ask-small", "ask", "en", SMALL, "light"),
+    ("machine", "hand_over", "en", WIDE, "light"),
+    ("my-data", "my_data, rows", "en", LAPTOP, "light"),
+    ("withdraw", "withdraw", "en", LAPTOP, "light"),
+    ("out-of-order", "out_of_order", "de", SMALL, "dark"),
+]
+
+
+def test_pictures_for_the_documentation(pages: Pages, open_page: OpenPage, screenshots: Path) -> None:
+    for name, screen, language, viewport, scheme in PICTURES:
+        puppet = Puppet(EMPTY_MACHINE if name == "machine" else None)
+        if name == "machine":
+            puppet.put(ticket={"pass_text": PASS_TEXT, "receipt": None}, present_url="http://127.0.0.1:9/present")
+        shown = screens()[screen] | {"language": language}
+        if screen == "ask":
+            shown["notice"] = notice(language)
+        puppet.show(**shown)
+        page = open_page(pages.add(puppet), viewport=viewport, color_scheme=scheme)
+        shows(page, shown["state"])
+        focused(page, "heading")
+        page.page.evaluate("document.fonts.ready")
+        path = screenshots / f"kiosk-{name}.png"
+        page.page.screenshot(path=path)
+        with Image.open(path) as picture:
+            # Few colours are in it: a palette makes the file a third as large.
+            picture.convert("RGB").quantize(64).save(path, optimize=True)
+            assert picture.size == (viewport["width"], viewport["height"])
+        assert path.stat().st_size < 80_000
+        page.page.context.close()
 
 
 CONTRASTS = """() => {

@@ -98,8 +98,8 @@ def _tray(machine: Mapping[str, Any], texts: Texts) -> Node:
     return node(
         "div",
         title,
-        node("div", *paper, classes="paper", lang=""),
         node("div", *buttons, classes="taking"),
+        node("div", *paper, classes="paper", lang=""),
         classes="part",
         key="tray-full",
         id="tray",
