@@ -60,6 +60,7 @@ class Runner:
             self._pressed.put_nowait(event)
         except queue.Full:
             log.warning("The kiosk is too busy; a press was dropped.")
+        self._board.wake()
 
     def start(self, on_failure: Callable[[], None]) -> None:
         """Begin; `on_failure` is called, from the loop's thread, when the kiosk has failed."""
