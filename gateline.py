@@ -38,10 +38,22 @@ def _join_device(app: typer.Typer) -> None:
     app.add_typer(app_device, name="device")
 
 
+def _join_notice(app: typer.Typer) -> None:
+    from gateway.consent.commands import app_notice
+
+    app.add_typer(app_notice, name="notice")
+
+
 def _join_simulate(app: typer.Typer) -> None:
     from simulator.scenario.commands import simulate
 
     app.command("simulate")(simulate)
+
+
+def _join_report(app: typer.Typer) -> None:
+    from simulator.report.commands import report
+
+    app.command("report")(report)
 
 
 def _join_compile(app: typer.Typer) -> None:
@@ -81,6 +93,7 @@ Join = Callable[[typer.Typer], None]
 GROUPS: dict[str, Join] = {
     "demo": _join_demo,
     "simulate": _join_simulate,
+    "report": _join_report,
     "scenario": _join_scenario,
     "calibrate": _join_calibrate,
     "compile": _join_compile,
@@ -88,6 +101,7 @@ GROUPS: dict[str, Join] = {
     "gateway": _join_gateway,
     "device": _join_device,
     "kiosk": _join_kiosk,
+    "notice": _join_notice,
 }
 """Every command group, in the order in which the help lists them."""
 
