@@ -383,6 +383,9 @@ class Kiosk:
             self._storage_failed()
             self._failed_unasked(kind, "storage")
             return
+        except ValueError:
+            self._failed_unasked(kind, "keys")
+            return
         self._to(table.ISSUE)
         self._ask_signature()
 
