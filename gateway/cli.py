@@ -84,6 +84,14 @@ def run(
     broker_password: Annotated[
         str | None, typer.Option(envvar="GATELINE_BROKER_PASSWORD", help="Password at a broker elsewhere.")
     ] = None,
+    keep_days: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=366,
+            help="How long consented passages live, in days; at most, and by default, what the notice has told riders.",
+        ),
+    ] = None,
     json_ready: Annotated[
         bool, typer.Option("--json-ready", help="When ready, write one line of JSON to standard output.")
     ] = False,
@@ -103,6 +111,7 @@ def run(
         mqtt_port=mqtt_port,
         broker_user=broker_user,
         broker_password=broker_password,
+        keep_days=keep_days,
     )
 
     def ready(url: str, mqtt: tuple[str, int]) -> None:
@@ -183,9 +192,12 @@ def add(
 
 def main() -> None:
     """``python -m gateway``: the same commands, without the front door."""
+    from gateway.consent.commands import app_notice
+
     app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
     app.command("run")(run)
     app.add_typer(app_device, name="device")
+    app.add_typer(app_notice, name="notice")
     try:
         app()
     except UserError as error:
