@@ -16,6 +16,9 @@ WITNESS = "witness_main"
 
 EMULATED_ONLY = ("firmware/report/irregular.py", "firmware/fare/test_token.py", "firmware/boards/emulated.py")
 
+# A kiosk is a computer with CPython; no gate has its files.
+_KIOSK = ("firmware/kiosk/", "firmware/drivers/", "firmware/boards/kiosk_", "firmware/link/kiosk_")
+
 # What the link needs of its libraries; their other runtimes' adapters and test helpers stay behind.
 _LIBRARIES = {
     "chumicro_timing": ("__init__.py", "deadline.py", "ticks.py", "waits.py"),
@@ -45,7 +48,7 @@ def sources(site_class: str) -> list[tuple[Path, str]]:
     found = []
     for file in sorted(firmware.rglob("*.py")):
         path = "firmware/" + file.relative_to(firmware).as_posix()
-        if site_class == "physical" and path in EMULATED_ONLY:
+        if path.startswith(_KIOSK) or (site_class == "physical" and path in EMULATED_ONLY):
             continue
         found.append((file, path))
     for package, files in _LIBRARIES.items():
