@@ -20,9 +20,13 @@ class Reckoning:
     invented: int
     recorded: int
     tallied: int
+    held: int = 0
+    repeated: int = 0
 
 
-def reckon(expected: Mapping[str, LaneExpectation], facts: Mapping[str, Any]) -> Reckoning:
+def reckon(
+    expected: Mapping[str, LaneExpectation], facts: Mapping[str, Any], held: Mapping[str, Mapping[str, int]] = {}
+) -> Reckoning:
     """Compare what a perfect system would hold with what the database holds.
 
     `facts` has `passages` [(device, way, handle)], `tallied` {device: {entries, exits, paid, free, declined,
@@ -31,24 +35,31 @@ def reckon(expected: Mapping[str, LaneExpectation], facts: Mapping[str, Any]) ->
     the irregular records.
 
     A full outbox folds consented passages into a tally, where they are paid and not declined: so many missing handles,
-    and no more, are there after all. What a dying device may or may not have noted (`uncertain`) is neither lost nor
-    invented.
+    and no more, are there after all. `held` is what devices have counted and not told yet, per device with the members
+    of `tallied`: it is neither lost nor told. `repeated` is how often one medium rightly passed one gate more than once
+    (a day pass), which looks like a duplicate to whoever knows only the table. What a dying device may or may not have
+    noted (`uncertain`) is neither lost nor invented.
     """
     passages: dict[str, Counter[tuple[str, str]]] = {}
     for device, way, handle in facts["passages"]:
         passages.setdefault(device, Counter())[way, handle] += 1
-    lost = invented = 0
-    for device in set(expected) | set(passages) | set(facts["tallied"]) | {name for name, _ in facts["irregular"]}:
+    lost = invented = repeated = 0
+    for device in (
+        set(expected) | set(passages) | set(facts["tallied"]) | {name for name, _ in facts["irregular"]} | set(held)
+    ):
         lane_lost, lane_invented = _reckon_lane(
             expected.get(device, LaneExpectation()),
             passages.get(device, Counter()),
-            Counter(facts["tallied"].get(device, {})),
+            Counter(facts["tallied"].get(device, {})) + Counter(held.get(device, {})),
             Counter({what: count for (name, what), count in facts["irregular"].items() if name == device}),
         )
         lost += lane_lost
         invented += lane_invented
+        again = expected[device].again if device in expected else Counter[str]()
+        repeated += sum(1 for count in again.values() if count)
     tallied = sum(tally["entries"] + tally["exits"] for tally in facts["tallied"].values())
-    return Reckoning(lost, invented, len(facts["passages"]), tallied)
+    still_held = sum(counts.get("entries", 0) + counts.get("exits", 0) for counts in held.values())
+    return Reckoning(lost, invented, len(facts["passages"]), tallied, still_held, repeated)
 
 
 def _reckon_lane(
@@ -56,6 +67,7 @@ def _reckon_lane(
 ) -> tuple[int, int]:
     """(lost, invented) of one lane."""
     wanted = Counter((lane.way, handle) for handle in lane.handles)
+    wanted += Counter({(lane.way, handle): count for handle, count in lane.again.items()})
     allowed = wanted + Counter((lane.way, handle) for handle in lane.uncertain_handles)
     missing = (wanted - passages).total()
     lost, invented = 0, (passages - allowed).total()

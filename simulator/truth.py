@@ -14,6 +14,7 @@ Does not belong here: what devices or the gateway say. The comparison is made el
 import hashlib
 import hmac
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -79,12 +80,14 @@ class Outcome:
 class LaneExpectation:
     """What a perfect device at this lane has seen.
 
+    `again` counts passages under a handle of `handles` beyond the first: a day pass may be shown twice a day.
     `uncertain` counts the unobserved riders by what they did, `uncertain_handles` names those who had consented: a
     record of theirs is neither missing when it is absent nor invented when it is there.
     """
 
     way: str = "entry"
     handles: set[str] = field(default_factory=set)
+    again: Counter[str] = field(default_factory=Counter)
     declined: int = 0
     free: int = 0
     tailgates: int = 0
@@ -103,7 +106,7 @@ class LaneExpectation:
     @property
     def passages(self) -> int:
         """Everybody a perfect device counts as through: consented, declined and free, without tailgaters."""
-        return len(self.handles) + self.declined + self.free
+        return len(self.handles) + self.again.total() + self.declined + self.free
 
 
 class TruthLog:
@@ -210,8 +213,16 @@ class TruthLog:
 
     @staticmethod
     def _expect(lane: LaneExpectation, outcome: Outcome, step: int) -> None:
-        if outcome.handle is not None:
-            (lane.handles.add if step > 0 else lane.handles.discard)(outcome.handle)
+        handle = outcome.handle
+        if handle is not None:
+            if step > 0 and handle in lane.handles:
+                lane.again[handle] += 1
+            elif step > 0:
+                lane.handles.add(handle)
+            elif lane.again[handle]:
+                lane.again[handle] -= 1
+            else:
+                lane.handles.discard(handle)
         else:
             name = _COUNTED_AS[outcome.kind]
             setattr(lane, name, getattr(lane, name) + step)

@@ -2,7 +2,7 @@
 
 Rules: everything about a rider is drawn from the rider's own generator, in a fixed order, so that no rider depends on
 another, on a lane or on a device. The medium is the test token of the emulated readers (22 bytes, see docs/protocol.md)
-until real passes exist.
+which riders make up; where they buy real passes (the demo), it is the one that they were given.
 
 Does not belong here: queues, lamps, walking (traffic.py); demand (demand.py); how bodies look (bodies.py).
 
@@ -36,6 +36,7 @@ class Rider:
 
     __slots__ = (
         "behaviour",
+        "carried",
         "consent",
         "fixed_tap_ms",
         "id",
@@ -87,9 +88,18 @@ class Rider:
         self.fixed_tap_ms = fixed_tap_ms
         self.rng = own
         self.leader = ""  # whom they follow or come with
+        self.carried: bytes | None = None  # the pass that they were sold
+
+    def carry(self, medium: bytes, nonce: bytes) -> None:
+        """From now on the rider holds this medium to the reader, whose handle comes from `nonce`."""
+        self.carried = medium
+        self.nonce = nonce
 
     def medium(self) -> bytes:
-        """What the rider holds to the reader: 22 bytes; a refused rider's begin with what no reader knows."""
+        """What the rider holds to the reader. A test token has 22 bytes; a refused rider's begins with what no reader
+        knows."""
+        if self.carried is not None:
+            return self.carried
         head = b"GLT0" if self.behaviour == RefusedRetreat.name else b"GLT1"
         product = b"s" if self.product == SINGLE else b"d"
         return head + product + (b"y" if self.consent else b"n") + self.nonce

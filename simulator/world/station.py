@@ -1,10 +1,11 @@
 """A station: riders arrive by the demand and choose a lane of their way.
 
-Rules: arrivals and riders depend on seed and number alone, never on the lanes. Only the choice of a lane looks at
-them: a rider goes where the queue and the arm promise the shortest wait (of equals to the lane that has had fewer
-riders, then to the first); who needs width, or wants in by the exit, looks for a wide lane first. A lane with an
-arrival stream of its own (`own_demand`) shares nothing with the others. Riders sent by hand have names and generators
-of their own, so they change nobody else.
+Rules: arrivals and riders depend on seed and number alone, never on the lanes. Only the choice of a lane looks at them:
+a rider goes where the queue and the arm promise the shortest wait (of equals to the lane that has had fewer riders,
+then to the first); who needs width, or wants in by the exit, looks for a wide lane first. Where media are sold
+(`shop`), riders choose a lane when they have theirs; who gets none stays at the shop. A lane with an arrival stream of
+its own (`own_demand`) shares nothing with the others. Riders sent by hand have names and generators of their own, so
+they change nobody else.
 
 Does not belong here: what happens at a lane (traffic.py), pacing, devices.
 """
@@ -27,6 +28,10 @@ from simulator.world.visit import Visit
 _TURN_MS = 1500  # what a rider seems to take, the arm apart; it matters only where arms differ
 _OTHER = {ENTRY: EXIT, EXIT: ENTRY}
 
+Shop = Callable[[Rider, Callable[[], None]], None]
+"""Sees to it that a rider carries a medium, then calls the second argument, once, in the scheduler's thread; never,
+when there is none to be had."""
+
 
 class Station:
     """One gateline and its riders. Without `demand` riders come only by `send`; a bare profile means its evening peak.
@@ -47,8 +52,12 @@ class Station:
         crossings: CrossingSink | None = None,
         name: str = "",
         own_demand: Mapping[str, Demand] | None = None,
+        shop: Shop | None = None,
     ) -> None:
         self.riders_sent = 0
+        self.shopping = 0
+        """Riders who have come and don't have a medium yet; they are not among `riders_sent`."""
+        self._shop = shop
         self.name = name
         self._scheduler = scheduler
         self._seed = seed
@@ -97,7 +106,7 @@ class Station:
     ) -> Rider:
         """Send one rider to a lane by hand; an unknown lane, behaviour or kind of rider raises ValueError.
 
-        `change` may alter what chance has given the rider, before they join.
+        `change` may alter what chance has given the rider, before they join; who carries something goes to no shop.
         """
         if lane not in self._traffic:
             raise ValueError(f"this station has no lane {lane!r}: it has {', '.join(self._traffic)}")
@@ -110,7 +119,7 @@ class Station:
         if change is not None:
             change(rider)
         self._by_hand[lane] = number + 1
-        self._join(traffic, rider)
+        self._come(rider, lambda: traffic)
         return rider
 
     def stop_arrivals(self) -> None:
@@ -120,8 +129,8 @@ class Station:
         self._next.clear()
 
     def idle(self) -> bool:
-        """True when nobody is in a queue or a lane."""
-        return all(traffic.idle() for traffic in self._traffic.values())
+        """True when nobody is in a queue or a lane, nor on the way there."""
+        return not self.shopping and all(traffic.idle() for traffic in self._traffic.values())
 
     def queue_length(self, lane: str) -> int:
         """Riders waiting at one lane, the one at the reader included."""
@@ -155,7 +164,7 @@ class Station:
         self._plan_arrival(stream, way, number + 1)
         rider = riders.draw(self._seed, f"{stream}-{number}", way, self._population)
         if stream != way:
-            self._join(self._traffic[stream], rider)
+            self._come(rider, lambda: self._traffic[stream])
             return
         serving = self._serving[way]
         if rider.behaviour == b.EnterThroughExit.name:
@@ -164,7 +173,7 @@ class Station:
             if not serving:  # no lane leads the other way: they pay
                 rider.behaviour, rider.plan = b.PAY, None
                 serving = self._serving[way]
-        self._join(self._shortest(serving, way, rider), rider)
+        self._come(rider, lambda: self._shortest(serving, way, rider))
 
     def _shortest(self, serving: list[LaneTraffic], way: str, rider: Rider) -> LaneTraffic:
         if rider.kind in bodies.NEEDS_WIDTH and self._wide[way]:
@@ -172,6 +181,19 @@ class Station:
         if len(serving) == 1:
             return serving[0]
         return min(serving, key=_crowding)
+
+    def _come(self, rider: Rider, choose: Callable[[], LaneTraffic]) -> None:
+        """To the shop, where there is one, and then to the lane that seems best."""
+        if self._shop is None or rider.carried is not None:
+            self._join(choose(), rider)
+            return
+        self.shopping += 1
+
+        def bought() -> None:
+            self.shopping -= 1
+            self._join(choose(), rider)
+
+        self._shop(rider, bought)
 
     def _join(self, traffic: LaneTraffic, rider: Rider) -> None:
         if traffic.join(rider):
@@ -185,6 +207,7 @@ class Station:
         if isinstance(rider.plan, b.Passback):
             second = riders.draw(self._seed, f"{rider.id}-b", rider.way, self._population, b.Passback.name)
             second.nonce, second.product, second.consent = rider.nonce, rider.product, rider.consent
+            second.carried = rider.carried
             second.leader = rider.id
             return [second]
         if isinstance(rider.plan, b.HoldGate):
@@ -201,7 +224,7 @@ class Station:
         serving = self._serving[rider.way]
         if serving:
             paying = riders.draw(self._seed, f"{rider.id}-pays", rider.way, self._population, b.PAY)
-            self._join(self._shortest(serving, rider.way, paying), paying)
+            self._come(paying, lambda: self._shortest(serving, rider.way, paying))
 
 
 def _crowding(traffic: LaneTraffic) -> tuple[int, int]:

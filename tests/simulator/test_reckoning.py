@@ -1,11 +1,19 @@
 """The reckoning notices every single fault, and none makes good for another."""
 
+from collections import Counter
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from firmware.boards.storage import FileStorage
+from firmware.config import Settings
+from firmware.fare.passes import Decision
+from firmware.report.outbox import Outbox
+from firmware.report.reporter import Reporter
 from simulator.demo import Summary
+from simulator.held import held
 from simulator.live import distant_day_start_ms
 from simulator.reckoning import reckon
 from simulator.truth import PASSED_DECLINED, LaneExpectation
@@ -116,3 +124,47 @@ def test_a_live_site_s_service_day_begins_half_a_day_away(epoch_ms: int) -> None
     assert 0 <= start_ms < day_ms and start_ms % 900_000 == 0
     until_ms = (start_ms - epoch_ms) % day_ms
     assert 11 * 3_600_000 < until_ms <= 12 * 3_600_000
+
+
+def test_what_a_device_still_holds_is_neither_lost_nor_told() -> None:
+    expected = {"gate-1": LaneExpectation("entry", declined=5)}
+    table: dict[str, Any] = {"passages": [], "tallied": {}, "irregular": {}}
+    held = {"gate-1": {"entries": 4, "paid": 4, "declined": 4}}
+    found = reckon(expected, table, held)
+    assert (found.lost, found.invented, found.tallied, found.held) == (1, 0, 0, 4)
+    more = {"gate-1": {"entries": 6, "paid": 6, "declined": 6}}
+    assert reckon(expected, table, more).invented == 1, "nor may a device hold what nobody walked for"
+
+
+def test_a_day_pass_shown_twice_at_one_gate_is_two_passages() -> None:
+    expected = {"gate-1": LaneExpectation("entry", {"aa"}, Counter({"aa": 1}))}
+    row = ("gate-1", "entry", "aa")
+    table: dict[str, Any] = {"passages": [row], "tallied": {}, "irregular": {}}
+    assert reckon(expected, table).lost == 1
+    table["passages"] = [row, row]
+    twice = reckon(expected, table)
+    assert (twice.lost, twice.invented, twice.repeated) == (0, 0, 1)
+    table["passages"] = [row, row, row]
+    assert reckon(expected, table).invented == 1
+
+
+def test_what_is_held_is_read_from_the_devices_own_files(tmp_path: Path) -> None:
+    values = {
+        "site": "north",
+        "device": "gate-1",
+        "class": "emulated",
+        "key": "00" * 32,
+        "broker": None,
+        "report": {"interval_ms": 10_000, "tally_min": 4},
+    }
+    storage = FileStorage(str(tmp_path))
+    reporter = Reporter(Settings(values), storage, Outbox(storage, 1, 512), lambda count: bytes(count))
+    assert held(tmp_path) == {}
+    reporter.passed(1_000, True, "entry", Decision(True, "single"), 0)
+    reporter.passed(2_000, True, "exit", Decision(True, "day"), 0)
+    reporter.passed_free(3_000, "entry")
+    assert held(tmp_path) == {"entries": 2, "exits": 1, "paid": 2, "declined": 2, "free": 1}
+    reporter.passed(4_000, True, "entry", Decision(True, "single"), 0)
+    reporter.tick(10_000)
+    assert held(tmp_path) == {}, "it is told"
+    assert held(tmp_path / "nobody") == {}

@@ -22,6 +22,7 @@ from simulator.world import behaviours as b
 from simulator.world import traffic
 from simulator.world.demand import Demand, HourlyProfile, evening_peak, lane_ways
 from simulator.world.population import PLAIN, Population
+from simulator.world.riders import Rider
 from simulator.world.station import Station
 
 EPOCH_MS = 1_754_400_000_000
@@ -492,3 +493,25 @@ def test_what_a_station_refuses() -> None:
     plants = [LanePlant(world.scheduler), LanePlant(world.scheduler)]
     with pytest.raises(ValueError, match="two lanes are named gate-1"):
         Station(world.scheduler, plants, None, 1, world.truth)
+
+
+def test_who_has_no_pass_yet_waits_at_the_shop_and_then_shows_what_was_sold() -> None:
+    scheduler = Scheduler()
+    customers: list[tuple[Rider, Callable[[], None]]] = []
+    device = IdealDevice(scheduler, LanePlant(scheduler))
+    station = Station(
+        scheduler, [device.plant], None, seed=1, truth=None, shop=lambda rider, then: customers.append((rider, then))
+    )
+    device.start()
+    station.send("gate-1")
+    scheduler.run_until(30_000)
+    assert (station.shopping, station.riders_sent, device.log, station.idle()) == (1, 0, [], False)
+    rider, bought = customers.pop()
+    rider.carry(b"GLT1sy" + b"s" * 16, b"s" * 16)
+    bought()
+    scheduler.run_until(60_000)
+    assert (station.shopping, station.riders_sent) == (0, 1)
+    station.send("gate-1", change=lambda other: other.carry(b"GLT1dy" + b"d" * 16, b"d" * 16))
+    scheduler.run_until(90_000)
+    assert not customers and station.idle()
+    assert [handle for _, _, handle in device.log] == [handle_of(b"s" * 16, DAY), handle_of(b"d" * 16, DAY)]
