@@ -44,7 +44,7 @@ class Kiosk:
         self._folder.mkdir()
         (self._folder / "keys").write_bytes(office.key_list())
         self._settings = folder / "kiosk-1.json"
-        timeouts = {state: TIMEOUTS_MS for state in ("choose", "pay", "ask", "hand_over", "my_data", "erase", "sorry")}
+        timeouts = dict.fromkeys(("choose", "pay", "ask", "hand_over", "my_data", "erase", "sorry"), TIMEOUTS_MS)
         values = {
             "site": "linnhafen",
             "device": "kiosk-1",

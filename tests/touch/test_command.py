@@ -46,7 +46,7 @@ def test_the_gateway_on_the_command_line_wins(tmp_path: Path) -> None:
 
 
 def test_one_kiosk_on_one_storage(tmp_path: Path) -> None:
-    with only_one(tmp_path / "data"), pytest.raises(UserError, match="running on .* already"):
+    with only_one(tmp_path / "data"), pytest.raises(UserError, match=r"running on .* already"):
         only_one(tmp_path / "data")
     only_one(tmp_path / "data").close()
 
