@@ -35,8 +35,8 @@ def _below(modulus, size, random_bytes):
 def blind(n, message, random_bytes, salt_bytes=SALT_BYTES):
     """``(blinded message, inverse)`` of a prepared ``message`` under the modulus ``n``.
 
-    What is signed is seen by nobody who doesn't know the inverse. ValueError where ``n`` is no modulus for this (RFC 9474,
-    4.2: the encoded message has no inverse, which happens with a broken key only).
+    What is signed is seen by nobody who doesn't know the inverse. ValueError where ``n`` is no modulus for this (RFC
+    9474, 4.2: the encoded message has no inverse, which happens with a broken key only).
     """
     size = len(n)
     modulus = int.from_bytes(n, "big")
