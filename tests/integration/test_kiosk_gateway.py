@@ -1,4 +1,4 @@
-"""A kiosk before a real gateway: key list, blind signature, notice, receipt, my data, exchange; the gateway is killed."""
+"""A kiosk before a real gateway: key list, blind signature, notice, receipt, my data, exchange; and its death."""
 
 import json
 import os
