@@ -57,7 +57,7 @@ class Keyring:
             self._files.remove(orphan)
 
     def _read(self) -> None:
-        keys = {key.id: key for key in self._store.keys()}
+        keys = {key.id: key for key in self._store.all_keys()}
         lists = self._store.lists()
         if lists:
             self.number, self.hash, self.message = lists[0]
@@ -80,8 +80,8 @@ class Keyring:
         if number < self.number or published == self.message:
             return
         log.warning(
-            "The database is older than the key list %d that was published: it came back from a backup. The keys of that "
-            "list are taken over; what was spent or sold since the backup is not known any more.",
+            "The database is older than the key list %d that was published: it came back from a backup. The keys of "
+            "that list are taken over; what was spent or sold since the backup is not known any more.",
             number,
         )
         self.restored = True
