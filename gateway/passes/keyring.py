@@ -86,8 +86,8 @@ class Keyring:
         )
         self.restored = True
         lost = [key for key in keys if key.id not in self._keys]
-        ours = {(key.product, key.choice, key.first) for key in lost}
-        instead = [key.id for key in self._keys.values() if (key.product, key.choice, key.first) in ours]
+        # The published list is the truth: what the backup has beyond it had gone.
+        instead = self._keys.keys() - {key.id for key in keys}
         if number == self.number:
             number += 1
             published = signed_list(number, keys, self.list_key)
@@ -132,7 +132,11 @@ class Keyring:
         private = keyfiles.new_key()
         modulus = modulus_bytes(private)
         key = PassKey(key_id(modulus), one.product, one.choice, notice, one.first, one.sold_to, one.last, modulus)
-        self._files.add(key.id, private)
+        try:
+            self._files.add(key.id, private)
+        except BaseException:
+            self._files.remove(key.id)
+            raise
         self._signing[key.id] = signing_key(private)
         return key
 
