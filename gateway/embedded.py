@@ -22,7 +22,7 @@ from gateway.devices.registry import SIMULATOR, Registry
 from gateway.errors import UserError
 from gateway.store.database import FILE_NAME, Database
 from gateway.store.directory import Directory
-from gateway.store.facts import read_facts
+from gateway.store.facts import read_facts, read_rows
 
 START_S: Final = 90.0
 STOP_S: Final = 15.0
@@ -176,3 +176,7 @@ class EmbeddedGateway:
     def facts(self) -> dict[str, Any]:
         """What the database file says; see :func:`gateway.store.facts.read_facts`."""
         return read_facts(self._data)
+
+    def rows(self) -> dict[str, list[dict[str, Any]]]:
+        """Every row of every table; see :func:`gateway.store.facts.read_rows`."""
+        return read_rows(self._data)

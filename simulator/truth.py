@@ -17,7 +17,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -184,6 +184,11 @@ class TruthLog:
     def outcome(self, rider: str) -> Outcome | None:
         """The rider's outcome as first written, or None while it is open."""
         return self._outcomes.get(rider)
+
+    def outcomes(self) -> list[Outcome]:
+        """What every rider did, as the file has it: an unobserved one has a second line, of that kind."""
+        told = list(self._outcomes.values())
+        return told + [replace(one, kind=UNOBSERVED, handle=None) for one in told if one.rider in self._unobserved]
 
     def counts(self) -> dict[str, int]:
         """Riders by kind, every kind named; an unobserved rider counts as that alone."""

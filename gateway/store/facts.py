@@ -35,6 +35,22 @@ def read_facts(directory: Path) -> dict[str, Any]:
         ) from error
 
 
+def read_rows(directory: Path) -> dict[str, list[dict[str, Any]]]:
+    """Every row of every table of ``directory``'s database, as column -> value: all that its owner can read.
+
+    Secrets are among them (the devices' keys): keep it in memory. :class:`UserError` as of :func:`read_facts`.
+    """
+    file = directory / FILE_NAME
+    try:
+        with closing(sqlite3.connect(file.resolve().as_uri() + "?mode=ro", uri=True, timeout=30)) as connection:
+            connection.row_factory = sqlite3.Row
+            connection.execute("BEGIN")
+            names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            return {name: [dict(row) for row in connection.execute(f'SELECT * FROM "{name}"')] for name in names}
+    except sqlite3.Error as error:
+        raise UserError(f"The database {file} can't be read ({error}): it was moved, removed or damaged.") from error
+
+
 def _read(file: Path) -> dict[str, Any]:
     uri = file.resolve().as_uri() + "?mode=ro"
     with closing(sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None)) as connection:
