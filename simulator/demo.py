@@ -1,7 +1,12 @@
 """The demo: a station of emulated gates, a broker and a gateway, for as long as somebody watches; then the reckoning.
 
 The reckoning compares the world's own truth with the gateway's database, rider by rider where a handle says who, by
-counts elsewhere. It assumes nothing: a row that is missing is `lost`, a row that nobody walked for is `invented`.
+counts elsewhere. It assumes nothing: a row that is missing is `lost`, a row that nobody walked for is `invented`. Then
+an attack (simulator/linkage) gets the database and everything that the broker passed on, and tries to place those who
+said no.
+
+A gate tells its tally once it holds ten passages, as a real one does. What it still holds when the demo ends stays
+there: closing it then would tell where the last few were. It is read from the devices' own storage and counted `held`.
 
 The gateway is reached through `Backend`, which gateline.py supplies: the simulator never imports it.
 Does not belong here: drawing (simulator/demo_view.py), the command line (simulator/cli.py).
@@ -12,16 +17,20 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from simulator.broker_log import BrokerLog
 from simulator.errors import UserError
+from simulator.gateline_page import GatelinePage
+from simulator.held import held
+from simulator.linkage.located import declined_located
 from simulator.live import LiveStation, distant_day_start_ms
 from simulator.locked import locked_folder
 from simulator.reckoning import Reckoning, reckon
-from simulator.truth import INTRUSIONS, UNOBSERVED
+from simulator.truth import INTRUSIONS, PASSED_DECLINED, UNOBSERVED
 from simulator.world.demand import evening_peak, lane_ways
 
 SITE = "demo"
@@ -57,6 +66,9 @@ class Backend(Protocol):
     def facts(self) -> dict[str, Any]:
         """What the database file itself holds."""
 
+    def rows(self) -> dict[str, list[dict[str, Any]]]:
+        """Every row of every table of it."""
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -64,9 +76,12 @@ class Summary:
 
     riders: int
     stranded: int
+    declined: int
+    declined_located: int
     truth: dict[str, int]
     recorded: int
     tallied: int
+    held: int
     stored: int
     duplicates_refused: int
     duplicates_stored: int
@@ -86,9 +101,11 @@ class Summary:
 
     @property
     def clean(self) -> bool:
-        """Everybody came through or went away, and nothing is lost, doubled, invented or missing in between."""
+        """Everybody came through or went away; nothing is lost, doubled, invented or missing in between; and nobody who
+        said no can be placed."""
         return self.riders > 0 and not (
             self.stranded
+            or self.declined_located
             or self.truth.get(UNOBSERVED)
             or self.lost
             or self.invented
@@ -99,7 +116,12 @@ class Summary:
     def verdict(self) -> str:
         """In a sentence."""
         if self.clean:
-            return "Nothing was lost."
+            return "Nothing was lost, and nobody who said no can be placed."
+        if self.declined_located:
+            return (
+                f"{self.declined_located} of {self.declined} riders who said no can be placed at one gate and time, by "
+                "whoever has the database and the broker's log."
+            )
         if unobserved := self.truth.get(UNOBSERVED):
             return f"{unobserved} riders can't be accounted for: a device died as they passed ({self.reboots} reboots)."
         return "Truth and table do not agree."
@@ -134,6 +156,8 @@ class Demo:
         self._started_s = time.monotonic()
         self.url = ""
         self.station: LiveStation | None = None
+        self.log: BrokerLog | None = None
+        self.page: GatelinePage | None = None
         self._processes = 0
         self._reckoned_at = 0.0
         self._reckoned: tuple[Reckoning, dict[str, Any]] | None = None
@@ -148,7 +172,9 @@ class Demo:
             values["broker"].update(host=host, port=port)
             if name in ways:
                 values["lane"] = {"way": ways[name]}
-                values["report"] |= {"interval_ms": INTERVAL_MS, "tally_min": 1}
+                values["report"] |= {"interval_ms": INTERVAL_MS}
+        self.log = BrokerLog(settings["simulator"], self.folder)
+        self.log.start()
         self.url = self.backend.start_gateway().rstrip("/") + "/"
         self.station = LiveStation(
             settings,
@@ -165,10 +191,12 @@ class Demo:
         """Truth against table as of now (at most half a second old unless `fresh`)."""
         assert self.station is not None
         if fresh or self._reckoned is None or time.monotonic() - self._reckoned_at > 0.5:
-            # The table first: truth is written before any device sees it, so no row read here can lack its truth.
+            # The table first: what devices hold moves there, and truth is written before any device sees it. So what
+            # is read here may be missing for a moment, and can't be there twice or lack its truth.
             facts = self.backend.facts()
+            open_counts = {name: held(self.folder / "devices" / name) for name in self.station.lanes}
             expected = self.station.loop.call(self.station.truth.expected)
-            self._reckoned = reckon(expected, facts), facts
+            self._reckoned = reckon(expected, facts, open_counts), facts
             self._reckoned_at = time.monotonic()
         return self._reckoned
 
@@ -177,6 +205,8 @@ class Demo:
         assert self.station is not None
         self.station.loop.check()
         self.backend.check()
+        assert self.log is not None
+        self.log.check()
         self._processes = max(self._processes, self.station.micropython_processes())
 
     def finish(self, tell: Callable[[str], None] = lambda text: None) -> Summary:
@@ -187,7 +217,7 @@ class Demo:
         station.stop_arrivals()
         tell("no more riders; those in the lanes go through")
         self._wait(station.idle, station.outcomes)
-        tell(f"the last interval closes (at most {INTERVAL_MS // 1000} s)")
+        tell("the last records are stored")
         self._wait(lambda: self.reckoned(fresh=True)[0].lost == 0, lambda: self.reckoned()[0])
         self.check()
         return self._summary()
@@ -206,8 +236,8 @@ class Demo:
                 return
 
     def _summary(self) -> Summary:
-        station = self.station
-        assert station is not None
+        station, log = self.station, self.log
+        assert station is not None and log is not None
         reckoning, facts = self.reckoned(fresh=True)
         riders, outcomes = station.riders_sent(), station.outcomes()
         # Nobody here means to get past a closed arm; who does all the same is named.
@@ -215,12 +245,17 @@ class Demo:
         return Summary(
             riders=riders,
             stranded=riders - sum(truth.values()),
+            declined=truth[PASSED_DECLINED],
+            declined_located=declined_located(
+                log.messages(), self.backend.rows(), station.loop.call(station.truth.outcomes)
+            ),
             truth=truth,
             recorded=reckoning.recorded,
             tallied=reckoning.tallied,
+            held=reckoning.held,
             stored=facts["stored"],
             duplicates_refused=facts["duplicates_refused"],
-            duplicates_stored=facts["duplicates_stored"],
+            duplicates_stored=facts["duplicates_stored"] - reckoning.repeated,
             gaps=facts["gaps"],
             lost=reckoning.lost,
             invented=reckoning.invented,
@@ -235,8 +270,11 @@ class Demo:
 
     def close(self) -> None:
         """End every process, whatever happened."""
-        try:
+        with ExitStack() as closing:
+            closing.callback(self.backend.stop)
+            if self.log is not None:
+                closing.callback(self.log.close)
             if self.station is not None:
-                self.station.close()
-        finally:
-            self.backend.stop()
+                closing.callback(self.station.close)
+            if self.page is not None:
+                closing.callback(self.page.close)

@@ -86,12 +86,14 @@ def summary_table(summary: Summary) -> RenderableType:
     rows = (
         (summary.recorded, "consented passages recorded"),
         (summary.tallied, "passages counted in tallies"),
+        (summary.held, "counted at the gates and not told yet: fewer than ten each"),
         (summary.stored, "records in the database"),
         (summary.duplicates_refused, "duplicates refused"),
         (summary.duplicates_stored, "duplicates stored"),
         (summary.gaps, "gaps"),
         (summary.lost, "lost"),
         (summary.invented, "invented"),
+        (summary.declined_located, f"of {summary.declined} riders who said no can be placed at one gate and time"),
     )
     for value, name in rows:
         table.add_row(str(value), name)
