@@ -25,7 +25,7 @@ def test_every_channel_and_record_kind_is_in_the_protocol() -> None:
     from gateway.protocol import records, topics
 
     kinds = [kind.__struct_config__.tag for kind in typing.get_args(records.Record)]
-    assert len(kinds) == 5
+    assert len(kinds) == 8
     for kind in kinds:
         assert f"**`{kind}`**" in PROTOCOL, f"record kind {kind} is not described in docs/protocol.md"
     for channel in (*topics.INCOMING, topics.STORED):

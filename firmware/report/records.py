@@ -34,8 +34,29 @@ def daily(day, refused, irregular):
     return ('{"kind":"daily","day":%d,"refused":%d%s}' % (day, refused, counts)).encode()
 
 
+def spent(to_day, nullifiers):
+    """Used singles; ``nullifiers``: 1 to 64 texts of 32 hex digits, of keys whose last valid day is ``to_day``."""
+    return ('{"kind":"spent","to":%d,"nullifiers":["%s"]}' % (to_day, '","'.join(nullifiers))).encode()
+
+
+def sales(start, end, single, day, refunds, exchanges):
+    """What a kiosk handed over in [start, end) in epoch ms, counted."""
+    return (
+        '{"kind":"sales","from":%d,"to":%d,"single":%d,"day":%d,"refunds":%d,"exchanges":%d}'
+        % (start, end, single, day, refunds, exchanges)
+    ).encode()
+
+
+def consents(start, end, notice_version, research, none):
+    """How a kiosk's riders answered one version of the notice in [start, end) in epoch ms, counted."""
+    return (
+        '{"kind":"consents","from":%d,"to":%d,"notice":"%s","research":%d,"none":%d}'
+        % (start, end, notice_version, research, none)
+    ).encode()
+
+
 def notice(at, what, folds=1):
-    """A ``device`` record: boot, fault, recovered, fire_on, fire_off, storage_lost."""
+    """A ``device`` record: boot, fault, recovered, fire_on, fire_off, storage_lost, keys_refused."""
     return ('{"kind":"device","at":%d,"what":"%s","folds":%d}' % (at, what, folds)).encode()
 
 
@@ -44,8 +65,11 @@ def batch(device, boot, seq, records):
     return head.encode() + b",".join(records) + b"]}"
 
 
-def online(boot, firmware):
-    return ('{"v":%d,"state":"online","boot":%d,"firmware":"%s"}' % (PROTOCOL, boot, firmware)).encode()
+def online(boot, firmware, keys=""):
+    """``keys``: the hash of the key list that the device holds (64 hex digits), or empty."""
+    return (
+        '{"v":%d,"state":"online","boot":%d,"firmware":"%s","keys":"%s"}' % (PROTOCOL, boot, firmware, keys)
+    ).encode()
 
 
 def lost(boot):

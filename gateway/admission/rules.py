@@ -10,15 +10,33 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from gateway.protocol.records import Batch, Irregular, Notice, Passage, Record, Tally
+from gateway.protocol.records import (
+    Batch,
+    Consents,
+    Daily,
+    Irregular,
+    Notice,
+    Passage,
+    Record,
+    Sales,
+    Spent,
+    Tally,
+)
 from gateway.protocol.refusal import Reason, Refused
 
 SiteClass = Literal["emulated", "physical"]
+DeviceKind = Literal["gate", "kiosk"]
 SITE_CLASSES: Final[tuple[SiteClass, ...]] = ("emulated", "physical")
 
 RESOLUTION_MS: Final = 900_000
 DAY_MS: Final = 86_400_000
 TALLY_MIN: Final = 10
+
+_SENT_BY: Final[dict[DeviceKind, tuple[type, ...]]] = {
+    "gate": (Passage, Tally, Irregular, Daily, Notice, Spent),
+    "kiosk": (Sales, Consents, Notice, Tally),
+}
+"""What each kind of device may send; a kiosk's tally stands for folded notices only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +47,7 @@ class Sender:
     device: str
     site_class: SiteClass
     day_start_ms: int = 0
+    kind: DeviceKind = "gate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,23 +78,35 @@ class Decision:
 
 
 def require_allowed(sender: Sender, record: Record) -> None:
-    """:class:`Refused` (not_allowed) when the sender's site may not send this record."""
+    """:class:`Refused` (not_allowed) when a device of the sender's kind, or its site, may not send this record."""
+    if not isinstance(record, _SENT_BY[sender.kind]):
+        raise Refused(Reason.NOT_ALLOWED)
+    if sender.kind == "kiosk" and isinstance(record, Tally) and record.notices != record.folds:
+        raise Refused(Reason.NOT_ALLOWED)
     if sender.site_class == "emulated":
         return
     if isinstance(record, Irregular):
         raise Refused(Reason.NOT_ALLOWED)
     if isinstance(record, Passage | Notice) and record.at % RESOLUTION_MS:
         raise Refused(Reason.NOT_ALLOWED)
-    if isinstance(record, Tally):
-        ends_day = (record.to_ms - sender.day_start_ms) % DAY_MS == 0
-        if (
-            record.from_ms % RESOLUTION_MS
-            or record.to_ms % RESOLUTION_MS
-            or record.irregular
-            # A folded tally stands for what could each be sent: tallies of enough riders, or consented passages.
-            or (record.entries + record.exits < TALLY_MIN and not ends_day and record.folds == 1)
-        ):
+    if isinstance(record, Tally | Sales | Consents):
+        if record.from_ms % RESOLUTION_MS or record.to_ms % RESOLUTION_MS:
             raise Refused(Reason.NOT_ALLOWED)
+        ends_day = (record.to_ms - sender.day_start_ms) % DAY_MS == 0
+        # A folded tally stands for what could each be sent: tallies of enough riders, or consented passages.
+        if _riders(record) < TALLY_MIN and not ends_day and record.folds == 1:
+            raise Refused(Reason.NOT_ALLOWED)
+        if isinstance(record, Tally) and record.irregular:
+            raise Refused(Reason.NOT_ALLOWED)
+
+
+def _riders(record: Tally | Sales | Consents) -> int:
+    """How many people, at most, a counting record hides among each other."""
+    if isinstance(record, Tally):
+        return record.entries + record.exits
+    if isinstance(record, Sales):
+        return record.single + record.day
+    return record.research + record.none
 
 
 def admit(batch: Batch, sender: Sender, watermark: int) -> Decision:

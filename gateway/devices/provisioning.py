@@ -13,7 +13,7 @@ from gateway.admission.rules import DAY_MS, RESOLUTION_MS, SITE_CLASSES, SiteCla
 from gateway.devices.registry import SIMULATOR, broker_user
 from gateway.errors import UserError
 from gateway.protocol.seal import KEY_BYTES
-from gateway.protocol.topics import is_name
+from gateway.protocol.topics import PASSES, is_name
 from gateway.store.directory import DeviceRow, Directory, Role, SiteRow
 
 GATEWAY_USER: Final = "gateway"
@@ -59,6 +59,8 @@ class Provisioning:
         _require_name("device", device)
         if device == SIMULATOR:
             raise UserError("The name simulator is kept for the simulator's own credential; choose another.")
+        if device == PASSES:
+            raise UserError("The name passes is kept for the topics of key list and spent set; choose another.")
         self.add_site(site, site_class, day_start_ms)
         row = _draw(site, device, "device")
         if not self._directory.add_device(row):

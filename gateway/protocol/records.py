@@ -33,7 +33,10 @@ Handle = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 Way = Literal["entry", "exit"]
 Product = Literal["single", "day"]
 IrregularKind = Literal["tailgate", "reverse", "forced", "jump", "crawl", "passback"]
-NoticeKind = Literal["boot", "fault", "recovered", "fire_on", "fire_off", "storage_lost"]
+NoticeKind = Literal["boot", "fault", "recovered", "fire_on", "fire_off", "storage_lost", "keys_refused"]
+# The first 16 bytes of SHA-256("gateline nullifier" ‖ nonce): a used pass, and nothing else.
+Nullifier = Annotated[str, Meta(pattern=r"\A[0-9a-f]{32}\Z")]
+ServiceDay = Annotated[int, Meta(ge=0, le=100_000_000)]
 Bit = Annotated[int, Meta(ge=0, le=1)]
 
 
@@ -83,7 +86,7 @@ class Irregular(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind
 class Daily(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="daily"):
     """One device's totals of a service day."""
 
-    day: Annotated[int, Meta(ge=0, le=100_000_000)]
+    day: ServiceDay
     refused: Total
     tailgate: Total
     reverse: Total
@@ -105,7 +108,47 @@ class Notice(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", 
     folds: Positive
 
 
-Record = Passage | Tally | Irregular | Daily | Notice
+class Spent(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="spent"):
+    """Nullifiers of singles that were used at an entry; ``to`` is the last valid day of their key."""
+
+    to: ServiceDay
+    nullifiers: Annotated[list[Nullifier], Meta(min_length=1, max_length=MAX_RECORDS)]
+
+    @property
+    def folds(self) -> int:
+        return 1
+
+
+class Sales(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="sales"):
+    """What a kiosk handed over in ``[from_ms, to_ms)``, counted."""
+
+    from_ms: EpochMs = field(name="from")
+    to_ms: EpochMs = field(name="to")
+    single: Total
+    day: Total
+    refunds: Total
+    exchanges: Total
+
+    @property
+    def folds(self) -> int:
+        return 1
+
+
+class Consents(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="consents"):
+    """How a kiosk's riders answered one version of the notice in ``[from_ms, to_ms)``, counted."""
+
+    from_ms: EpochMs = field(name="from")
+    to_ms: EpochMs = field(name="to")
+    notice: Name
+    research: Total
+    none: Total
+
+    @property
+    def folds(self) -> int:
+        return 1
+
+
+Record = Passage | Tally | Irregular | Daily | Notice | Spent | Sales | Consents
 
 
 class Batch(Struct, frozen=True, forbid_unknown_fields=True):
@@ -119,10 +162,14 @@ class Batch(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Online(Struct, frozen=True, forbid_unknown_fields=True, tag_field="state", tag="online"):
-    """The body of a sealed ``status``; see :func:`decode_status` for how ``v`` is kept in front of the tag."""
+    """The body of a sealed ``status``; see :func:`decode_online` for how ``v`` is kept in front of the tag.
+
+    ``keys`` is the hash of the device's key list, or empty while it has none.
+    """
 
     boot: Positive
     firmware: Annotated[str, Meta(pattern=r"\A[0-9A-Za-z.+-]{1,32}\Z")]
+    keys: Annotated[str, Meta(pattern=r"\A(?:[0-9a-f]{64})?\Z")]
 
 
 class Health(Struct, frozen=True, forbid_unknown_fields=True):
@@ -204,6 +251,8 @@ def _require_consistent(record: Record) -> None:
             and record.declined <= record.paid
             and record.irregular + record.notices <= record.folds
         )
+    elif isinstance(record, Sales | Consents):
+        consistent = record.from_ms <= record.to_ms
     elif isinstance(record, Notice):
         consistent = record.folds == 1 or record.what == "storage_lost"
     else:

@@ -12,6 +12,8 @@ from gateway.protocol.refusal import Reason, Refused
 
 VERSION: Final = 1
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+PASSES: Final = "passes"
+"""No device may have this name: it stands in its place in the topics of key list and spent set."""
 
 EVENT: Final = "event"
 STATUS: Final = "status"
@@ -45,8 +47,18 @@ class Topic(NamedTuple):
 
 
 def is_name(text: str) -> bool:
-    """Whether ``text`` may name a site or a device."""
+    """Whether ``text`` may name a site or a device; for a device, see also :data:`PASSES`."""
     return NAME.fullmatch(text) is not None
+
+
+def is_device_name(text: str) -> bool:
+    """Whether ``text`` may name a device."""
+    return is_name(text) and text != PASSES
+
+
+def passes_topic(site: str, what: str) -> str:
+    """The topic of ``keys`` or ``spent-<slot>`` at one site (docs/passes.md)."""
+    return f"gateline/{VERSION}/{site}/{PASSES}/{what}"
 
 
 def parse(topic: str) -> Topic:
@@ -57,6 +69,6 @@ def parse(topic: str) -> Topic:
     if parts[1] != str(VERSION):
         raise Refused(Reason.UNKNOWN_VERSION)
     _, _, site, device, channel = parts
-    if not is_name(site) or not is_name(device) or channel not in INCOMING:
+    if not is_name(site) or not is_name(device) or device == PASSES or channel not in INCOMING:
         raise Refused(Reason.MALFORMED)
     return Topic(site, device, channel)

@@ -31,6 +31,12 @@ def encode_record(r: "dict[str, Any]") -> bytes:
         made = irregular.irregular(r["at"], r["way"], r["what"], r["confidence"], [tuple(e) for e in r["trace"]])
     elif kind == "daily":
         made = records.daily(r["day"], r["refused"], r)
+    elif kind == "spent":
+        made = records.spent(r["to"], r["nullifiers"])
+    elif kind == "sales":
+        made = records.sales(r["from"], r["to"], r["single"], r["day"], r["refunds"], r["exchanges"])
+    elif kind == "consents":
+        made = records.consents(r["from"], r["to"], r["notice"], r["research"], r["none"])
     else:
         made = records.notice(r["at"], r["what"], r["folds"])
     return made
@@ -41,7 +47,7 @@ def encode_message(m: "dict[str, Any]") -> bytes:
     if "records" in m:
         made = records.batch(m["device"], m["boot"], m["seq"], [encode_record(r) for r in m["records"]])
     elif m.get("state") == "online":
-        made = records.online(m["boot"], m["firmware"])
+        made = records.online(m["boot"], m["firmware"], m["keys"])
     elif m.get("state") == "lost":
         made = records.lost(m["boot"])
     else:
@@ -80,6 +86,10 @@ class Golden(unittest.TestCase):
             "recovered",
             "fire_on",
             "fire_off",
+            "keys_refused",
+            "spent",
+            "sales",
+            "consents",
         ):
             self.assertIn(kind, kinds)
         for kind in records.IRREGULAR_KINDS + ("storage_lost",):

@@ -70,8 +70,30 @@ def notice(**changes: Any) -> Json:
     return {"kind": "device", "at": NOON_MS, "what": "boot", "folds": 1} | changes
 
 
+def spent(*numbers: int, **changes: Any) -> Json:
+    return {"kind": "spent", "to": 20_014, "nullifiers": [f"{number:032x}" for number in numbers or (1, 2)]} | changes
+
+
+def sales(**changes: Any) -> Json:
+    counts = {"single": 8, "day": 2, "refunds": 1, "exchanges": 0}
+    return {"kind": "sales", "from": NOON_MS, "to": NOON_MS + QUARTER_MS} | counts | changes
+
+
+def consents(**changes: Any) -> Json:
+    counts = {"notice": "2026-1", "research": 4, "none": 6}
+    return {"kind": "consents", "from": NOON_MS, "to": NOON_MS + QUARTER_MS} | counts | changes
+
+
 def every_kind() -> list[Json]:
-    return [passage(), tally(), irregular(), daily(), notice()]
+    return [passage(), tally(), irregular(), daily(), notice(), spent(), sales(), consents()]
+
+
+def every_kind_of_a_gate() -> list[Json]:
+    return [passage(), tally(), irregular(), daily(), notice(), spent()]
+
+
+def every_kind_of_a_kiosk() -> list[Json]:
+    return [sales(), consents(), notice()]
 
 
 def text(message: Json) -> bytes:

@@ -14,16 +14,22 @@ from tests.gateway.support import (
     QUARTER_MS,
     Json,
     batch,
+    consents,
     daily,
-    every_kind,
+    every_kind_of_a_gate,
+    every_kind_of_a_kiosk,
     irregular,
     notice,
     passage,
+    sales,
+    spent,
     tally,
 )
 
 EMULATED = Sender("majestic", "gate-1", "emulated")
 PHYSICAL = Sender("depot", "gate-1", "physical")
+KIOSK = Sender("majestic", "gate-1", "emulated", kind="kiosk")
+PHYSICAL_KIOSK = Sender("depot", "gate-1", "physical", kind="kiosk")
 
 
 def decide(records: list[Json], seq: int = 0, watermark: int = 0, sender: Sender = EMULATED) -> Decision:
@@ -67,7 +73,8 @@ def test_what_the_device_has_lost_is_a_permanent_gap() -> None:
 
 
 def test_an_emulated_site_may_say_everything() -> None:
-    assert len(decide(every_kind()).rows) == 5
+    assert len(decide(every_kind_of_a_gate()).rows) == 6
+    assert len(decide(every_kind_of_a_kiosk(), sender=KIOSK).rows) == 3
 
 
 DAY_END_MS = NOON_MS - NOON_MS % DAY_MS + DAY_MS
@@ -102,11 +109,58 @@ def test_a_physical_site_may_not(record: Json) -> None:
         daily(),
         notice(at=NOON_MS),
         tally(entries=2, exits=0, paid=2, free=0, declined=0, notices=1, folds=3),
+        spent(),
     ],
     ids=str,
 )
 def test_a_physical_site_may(record: Json) -> None:
     assert len(decide([record], sender=PHYSICAL).rows) == 1
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        sales(single=9, day=0),
+        {**sales(), "from": NOON_MS + 1},
+        {**sales(), "to": NOON_MS + QUARTER_MS + 1},
+        consents(research=0, none=9),
+        {**consents(), "from": NOON_MS + 1},
+        {**consents(), "to": NOON_MS + QUARTER_MS + 1},
+    ],
+    ids=str,
+)
+def test_a_kiosk_of_a_physical_site_may_not(record: Json) -> None:
+    with pytest.raises(Refused, match="not_allowed"):
+        decide([record], sender=PHYSICAL_KIOSK)
+    assert decide([record], sender=KIOSK).rows, "an emulated one may"
+
+
+def test_a_kiosk_of_a_physical_site_counts_ten_or_a_day() -> None:
+    few = [sales(single=1, day=0), consents(research=0, none=1)]
+    assert len(decide([sales(), consents()], sender=PHYSICAL_KIOSK).rows) == 2
+    assert len(decide([{**record, "to": DAY_END_MS} for record in few], sender=PHYSICAL_KIOSK).rows) == 2
+
+
+@pytest.mark.parametrize(
+    "record", [passage(), tally(), irregular(), daily(), spent()], ids=lambda record: record["kind"]
+)
+def test_a_kiosk_tells_of_no_passage(record: Json) -> None:
+    with pytest.raises(Refused, match="not_allowed"):
+        decide([record], sender=KIOSK)
+
+
+def test_a_kiosk_may_fold_its_notices() -> None:
+    folded = tally(entries=0, exits=0, paid=0, free=0, declined=0, notices=7, folds=7)
+    for sender in (KIOSK, PHYSICAL_KIOSK):
+        assert len(decide([folded], sender=sender).rows) == 1
+        with pytest.raises(Refused, match="not_allowed"):
+            decide([folded | {"folds": 8}], sender=sender)
+
+
+@pytest.mark.parametrize("record", [sales(), consents()], ids=lambda record: record["kind"])
+def test_a_gate_sells_nothing(record: Json) -> None:
+    with pytest.raises(Refused, match="not_allowed"):
+        decide([record])
 
 
 def test_the_service_day_ends_where_the_site_says() -> None:

@@ -24,13 +24,13 @@ from gateway.protocol.refusal import Reason
 from gateway.store.directory import Directory
 from gateway.store.facts import read_facts
 from tests.gateway.conftest import Whole
-from tests.gateway.support import Json, batch, every_kind, irregular, passage, sealed, tally, text
+from tests.gateway.support import Json, batch, daily, irregular, notice, passage, sealed, tally, text
 from tests.support import wait_until
 
 
 def test_every_kind_becomes_a_row_and_the_device_hears_so(whole: Whole) -> None:
     gate = whole.peer("gate-1")
-    gate.send(every_kind(), 0)
+    gate.send([passage(), tally(), irregular(), daily(), notice()], 0)
     gate.wait_stored(1, 5)
     assert whole.service.queries.stored() == {"passage": 1, "tally": 1, "irregular": 1, "daily": 1, "device": 1}
     gate.send([passage(n) for n in range(5, 10)], 5)
@@ -132,7 +132,7 @@ def test_a_flood_of_unknown_devices_stays_bounded(whole: Whole) -> None:
 def test_acknowledgements_keep_their_order_whatever_comes_between(whole: Whole) -> None:
     """rumqttd disconnects whoever acknowledges out of order: status, also QoS 1, must not overtake events."""
     gate = whole.peer("gate-1")
-    online = text({"v": 1, "state": "online", "boot": 3, "firmware": "0.1.0"})
+    online = text({"v": 1, "state": "online", "boot": 3, "firmware": "0.1.0", "keys": ""})
     status = sealed(online, gate.key, gate.topic("status"))
     for number in range(500):
         gate.mqtt.publish(
@@ -159,7 +159,7 @@ def test_status_health_and_scene_reach_the_live_view(whole: Whole) -> None:
     gate, simulator = whole.peer("gate-1"), whole.peer("simulator")
     lane = whole.service.live.lane("gate-1")
     assert lane is not None
-    online = text({"v": 1, "state": "online", "boot": 3, "firmware": "0.1.0"})
+    online = text({"v": 1, "state": "online", "boot": 3, "firmware": "0.1.0", "keys": ""})
     health = text({"v": 1, "boot": 3, "heap_free": 41216, "worst_tick_ms": 12, "outbox": 4, "refused_stored": 0})
     scene = text(
         {"v": 1, "at": 1, "state": "locked", "arm": 0, "lamp": "ready", "beams": [0, 1], "bodies": [[9, 300, 0]]}
@@ -192,7 +192,7 @@ def test_a_device_that_comes_online_hears_where_it_stands(whole: Whole) -> None:
     gate.send([passage(0)], 0)
     gate.wait_stored(1, 1)
     gate.stored.clear()
-    online = text({"v": 1, "state": "online", "boot": 2, "firmware": "0.1.0"})
+    online = text({"v": 1, "state": "online", "boot": 2, "firmware": "0.1.0", "keys": ""})
     gate.publish(gate.topic("status"), sealed(online, gate.key, gate.topic("status")))
     gate.wait_stored(1, 1)
 

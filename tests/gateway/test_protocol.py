@@ -14,15 +14,19 @@ from gateway.protocol.refusal import Reason, Refused
 from gateway.protocol.seal import seal, unseal
 from tests.gateway.support import (
     KEY,
+    NOON_MS,
     TOPIC,
     Json,
     batch,
+    consents,
     daily,
     every_kind,
     irregular,
     notice,
     passage,
+    sales,
     sealed,
+    spent,
     tally,
     text,
 )
@@ -105,6 +109,18 @@ def test_another_form_is_refused(changed: Any) -> None:
         notice(folds=2),
         notice(what="storage_lost", folds=2**53),
         {"kind": "score", "at": 0},
+        spent(nullifiers=[]),
+        spent(*range(65)),
+        spent(nullifiers=["0" * 31]),
+        spent(nullifiers=["A" * 32]),
+        spent(to=-1),
+        spent(to=100_000_001),
+        sales(single=1_000_001),
+        {**sales(), "to": NOON_MS - 1},
+        {**consents(), "to": NOON_MS - 1},
+        consents(notice=""),
+        consents(notice="Version 1"),
+        consents(none=-1),
     ],
     ids=str,
 )
@@ -160,6 +176,7 @@ def test_the_seal_holds_topic_key_and_every_byte() -> None:
     [
         ("gateline/2/majestic/gate-1/event", Reason.UNKNOWN_VERSION),
         ("gateline/1/majestic/gate-1/stored", Reason.MALFORMED),
+        ("gateline/1/majestic/passes/event", Reason.MALFORMED),
         ("gateline/1/majestic/gate-1/event/more", Reason.MALFORMED),
         ("gateline/1/Majestic/gate-1/event", Reason.MALFORMED),
         ("gateline/1/majestic/-gate/event", Reason.MALFORMED),
@@ -179,8 +196,13 @@ def test_topics_survive_a_round_trip() -> None:
 
 
 def test_status_health_and_scene() -> None:
-    online = text({"v": 1, "state": "online", "boot": 3, "firmware": "0.1.0"})
-    assert records.decode_online(online) == records.Online(3, "0.1.0")
+    online = text({"v": 1, "state": "online", "boot": 3, "firmware": "0.1.0", "keys": ""})
+    assert records.decode_online(online) == records.Online(3, "0.1.0", "")
+    listed = text({"v": 1, "state": "online", "boot": 3, "firmware": "0.1.0", "keys": "ab" * 32})
+    assert records.decode_online(listed).keys == "ab" * 32
+    for keys in ("a", "AB" * 32, "ab" * 33, "ab" * 32 + "\n"):
+        with pytest.raises(Refused, match="malformed"):
+            records.decode_online(listed.replace(b"ab" * 32, keys.encode()))
     assert records.decode_lost(b'{"v":1,"state":"lost","boot":3}') == 3
     assert records.decode_lost(online) is None
     health = text({"v": 1, "boot": 3, "heap_free": -1, "worst_tick_ms": 12, "outbox": 4, "refused_stored": 0})
