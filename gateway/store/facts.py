@@ -63,7 +63,8 @@ def _read(file: Path) -> dict[str, Any]:
         identities = " UNION ALL ".join(f"SELECT device, boot, seq FROM {table.name}" for table in RECORDS.values())
         names = ("entries", "exits", "paid", "free", "declined", "irregular")
         sums = ", ".join(f"CAST(total({name}) AS INTEGER)" for name in names)
-        # Every number below a watermark is a row's own, or one that a row stands for, or lies in a gap that is known.
+        # Every number below a watermark is a row's own, or one that a row stands for, or lies in a gap that is known,
+        # or was erased, has expired, or was never meant to have a row (then it is accounted for).
         spans = " UNION ALL ".join(
             f"SELECT device, boot, seq, {'folds' if 'folds' in table.c else '1'} AS folds FROM {table.name}"
             for table in RECORDS.values()
@@ -73,7 +74,9 @@ def _read(file: Path) -> dict[str, Any]:
             f" - (SELECT total(folds) FROM ({spans}) r WHERE r.device = b.device AND r.boot = b.boot"
             " AND r.seq < b.watermark)"
             " - (SELECT total(to_seq - from_seq) FROM gaps g WHERE g.device = b.device AND g.boot = b.boot"
-            " AND g.state = 'open') AS missing FROM boots b) WHERE missing > 0"
+            " AND g.state = 'open')"
+            " - (SELECT total(numbers) FROM accounted a WHERE a.device = b.device AND a.boot = b.boot)"
+            " AS missing FROM boots b) WHERE missing > 0"
         )[0][0]
         gaps = {"open": 0, "closed": 0, "permanent": 0} | dict(rows("SELECT state, count(*) FROM gaps GROUP BY state"))
         return {

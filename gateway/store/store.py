@@ -50,6 +50,20 @@ def kind_of(record: Record) -> str:
     return "device"
 
 
+def account(connection: sa.Connection, numbers: Mapping[tuple[str, int], int]) -> None:
+    """Add, per (device, boot), sequence numbers that have no row and are not missing: erased, expired, never kept."""
+    rows = [{"device": device, "boot": boot, "numbers": n} for (device, boot), n in numbers.items() if n]
+    if rows:
+        statement = insert(tables.accounted)
+        connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["device", "boot"],
+                set_={"numbers": tables.accounted.c.numbers + statement.excluded.numbers},
+            ),
+            rows,
+        )
+
+
 class Transaction:
     """The statements of one ingest batch; made by :meth:`Store.transaction` only."""
 
@@ -152,6 +166,10 @@ class Transaction:
                 ),
                 rows,
             )
+
+    def account(self, numbers: Mapping[tuple[str, int], int]) -> None:
+        """Add to how many sequence numbers of each (device, boot) no row stands for although they are not missing."""
+        account(self._connection, numbers)
 
     def add_quarantined(self, counts: Mapping[tuple[str, str], tuple[int, int]]) -> None:
         """Add to the quarantine: (reason, device or '') -> (messages, bytes)."""

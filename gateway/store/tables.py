@@ -20,6 +20,8 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     String,
     Table,
+    Text,
+    UniqueConstraint,
     text,
 )
 
@@ -84,6 +86,7 @@ passages = Table(
     Column("handle", String(64), nullable=False),
     Column("transit_ms", Integer, nullable=False),
     Index("ix_passages_at", "at"),
+    Index("ix_passages_handle", "handle"),
     sqlite_with_rowid=False,
 )
 
@@ -177,6 +180,30 @@ counters = Table(
     Column("device", String(32), nullable=False),
     Column("value", Integer, nullable=False),
     PrimaryKeyConstraint("name", "device", name="pk_counters"),
+)
+
+# Sequence numbers below a watermark that no row stands for and that are not missing: erased, expired, or never meant to
+# have a row. A count and no ranges, because ranges would say between which rows something was.
+accounted = Table(
+    "accounted",
+    metadata,
+    Column("device", String(32), nullable=False),
+    Column("boot", Integer, nullable=False),
+    Column("numbers", Integer, nullable=False),
+    PrimaryKeyConstraint("device", "boot", name="pk_accounted"),
+    sqlite_with_rowid=False,
+)
+
+# What riders were told before they were asked. ``place`` counts upward; the highest is the current one.
+consent_notices = Table(
+    "consent_notices",
+    metadata,
+    Column("version", String(16), nullable=False),
+    Column("place", Integer, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("body", Text, nullable=False),
+    PrimaryKeyConstraint("version", name="pk_consent_notices"),
+    UniqueConstraint("place", name="ux_consent_notices_place"),
 )
 
 RECORDS: Final[dict[str, Table]] = {

@@ -1,0 +1,122 @@
+"""The machine around an emulated kiosk's screen: coin slot, coin cup and ticket tray, as nodes.
+
+Rules: it stands visibly apart from the rider's screen, and only where the hardware is emulated. What it shows is what lies
+in the machine now: a ticket that was taken is gone from the page. Its events begin with "machine" and go to the hardware.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import segno
+
+from firmware.kiosk.touch.nodes import Node, node
+from firmware.kiosk.touch.texts import Texts
+
+SMALL_COIN_CENTS = 50
+"""Up to here a coin looks like brass."""
+
+
+@lru_cache(maxsize=1)
+def qr_code(text: str) -> str:
+    """`text` as a QR code: a data URI of an SVG. Capitals and digits fit the alphanumeric mode, which keeps it small."""
+    return segno.make(text, error="m", micro=False, boost_error=False).svg_data_uri(scale=4, border=4, light="#fff")
+
+
+def forget() -> None:
+    """Forget the last code."""
+    qr_code.cache_clear()
+
+
+def _coins(machine: Mapping[str, Any], texts: Texts) -> Node:
+    coins = []
+    for cents in machine["coins"]:
+        face = f"{cents // 100} €" if cents >= 100 else f"{cents} c"
+        coins.append(
+            node(
+                "button",
+                face,
+                classes="coin small" if cents <= SMALL_COIN_CENTS else "coin",
+                event=("machine", "insert", cents),
+                type="button",
+                aria_label=texts("machine.insert", money=texts.money(cents)),
+            )
+        )
+    return node(
+        "div", node("h3", texts("machine.coins")), node("div", *coins, classes="coins"), classes="part", key="coins"
+    )
+
+
+def _cup(machine: Mapping[str, Any], texts: Texts) -> Node:
+    cents = machine["cup_cents"]
+    inside = (
+        node(
+            "button",
+            texts("machine.cup_take", money=texts.money(cents)),
+            event=("machine", "take_money"),
+            type="button",
+            id="take-money",
+        )
+        if cents
+        else node("p", texts("machine.cup_empty"))
+    )
+    return node("div", node("h3", texts("machine.cup")), inside, classes="part", key="cup", id="cup")
+
+
+def _tray(machine: Mapping[str, Any], texts: Texts) -> Node:
+    ticket = machine.get("ticket")
+    title = node("h3", texts("machine.tray"))
+    if not ticket:
+        forget()
+        return node("div", title, node("p", texts("machine.tray_empty")), classes="part", key="tray", id="tray")
+    text = ticket["pass_text"]
+    buttons = [
+        node("button", texts("machine.copy"), type="button", data_copies="qr-text", key="copy", id="copy"),
+        node("button", texts("machine.take"), event=("machine", "take_ticket"), type="button", id="take-ticket"),
+    ]
+    if machine.get("present_url"):
+        buttons.append(
+            node(
+                "a",
+                texts("machine.present"),
+                classes="press quiet",
+                href=machine["present_url"],
+                target="_blank",
+                rel="noopener noreferrer",
+                id="present",
+            )
+        )
+    receipt = ticket.get("receipt")
+    paper = [
+        node("img", src=qr_code(text), alt=texts("machine.qr"), id="qr"),
+        node("pre", text, classes="code", id="qr-text", tabindex="0"),
+    ]
+    if receipt:
+        paper += [node("h4", texts("machine.receipt")), node("pre", receipt, id="receipt")]
+    return node(
+        "div",
+        title,
+        node("div", *paper, classes="paper", lang=""),
+        node("div", *buttons, classes="taking"),
+        classes="part",
+        key="tray-full",
+        id="tray",
+    )
+
+
+def around(machine: Mapping[str, Any], texts: Texts) -> Node:
+    """The whole machine: {"coins": [cents…], "cup_cents", "ticket": {"pass_text", "receipt"} or None, "present_url"}."""
+    return node(
+        "aside",
+        node("h2", texts("machine.title")),
+        node("p", texts("machine.what")),
+        _coins(machine, texts),
+        _cup(machine, texts),
+        _tray(machine, texts),
+        classes="around",
+        id="machine",
+        lang=texts.code,
+        aria_label=texts("machine.title"),
+    )

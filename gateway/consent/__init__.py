@@ -1,0 +1,1 @@
+"""Consent: notices, receipts, access and erasure by token, retention, the data inventory."""

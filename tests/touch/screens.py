@@ -1,0 +1,96 @@
+"""One screen of every state, as the kiosk's engine tells it, and a puppet that shows what a test wants."""
+
+import threading
+import tomllib
+from collections.abc import Mapping
+from typing import Any
+
+from firmware.kiosk.touch.nodes import Event
+from tests.support import ROOT
+
+PASS_TEXT = "AF" + "Q3MZ7KDWXB" * 47 + "RT2A"
+"""476 characters, as a pass has; no gate would take it."""
+
+RECEIPT = "Gateline consent receipt\nnotice 2026-1\nresearch: yes"
+
+
+def notice() -> dict[str, Any]:
+    """The notice that comes with the gateway, as it is shown."""
+    value = tomllib.loads((ROOT / "gateway" / "consent" / "shipped" / "2026-1.toml").read_text(encoding="utf-8"))
+    filled = {"keep_days": value["keep_days"], "operator": "Linnhafen Transit", "contact": "station office"}
+    texts = {code: part for code, part in value.items() if isinstance(part, dict)}
+    return {
+        "version": value["version"],
+        "texts": {
+            code: {name: text.format(**filled) for name, text in part.items()} for code, part in texts.items()
+        },
+    }
+
+
+ROWS = [
+    {"at": 1_791_900_900_000, "way": "entry", "device": "gate-1", "product": "day", "transit_ms": 1250},
+    {"at": 1_791_922_500_000, "way": "exit", "device": "gate-4", "product": "day", "transit_ms": 1000},
+]
+
+
+def screens() -> dict[str, dict[str, Any]]:
+    """Every state (and both faces of `my_data`), without language and machine."""
+    return {
+        "out_of_order": {"state": "out_of_order"},
+        "start": {"state": "start"},
+        "choose": {"state": "choose", "prices": {"single": 250, "day": 700}, "seconds_left": 40},
+        "pay": {
+            "state": "pay",
+            "product": "single",
+            "price_cents": 250,
+            "paid_cents": 100,
+            "missing_cents": 150,
+            "seconds_left": 60,
+        },
+        "ask": {"state": "ask", "notice": notice(), "seconds_left": 60},
+        "issue": {"state": "issue"},
+        "hand_over": {"state": "hand_over", "choice": "none", "pass_text": PASS_TEXT, "seconds_left": 30},
+        "my_data": {"state": "my_data", "rows": None, "seconds_left": 40},
+        "my_data, rows": {"state": "my_data", "rows": ROWS, "seconds_left": 40},
+        "my_data, none": {"state": "my_data", "rows": [], "seconds_left": 40},
+        "erase": {"state": "erase", "seconds_left": 20},
+        "withdraw": {"state": "withdraw", "seconds_left": 20},
+        "sorry": {"state": "sorry", "why": "unreachable", "seconds_left": 20},
+    }
+
+
+EMPTY_MACHINE: dict[str, Any] = {"coins": [200, 100, 50, 20, 10], "cup_cents": 0, "ticket": None, "present_url": None}
+
+
+class Puppet:
+    """A machine whose screen the test sets; it remembers what was pressed and does nothing about it."""
+
+    def __init__(self, machine: Mapping[str, Any] | None = None) -> None:
+        self._lock = threading.Lock()
+        self._screen: dict[str, Any] = {"state": "start", "language": "en"}
+        self._machine = machine
+        self._pressed: list[Event] = []
+
+    def show(self, **screen: Any) -> None:
+        """Show this from now on, in English unless it says otherwise."""
+        with self._lock:
+            self._screen = {"language": "en", **screen}
+
+    def put(self, **parts: Any) -> None:
+        """Change parts of the machine around the screen."""
+        with self._lock:
+            self._machine = {**(self._machine or EMPTY_MACHINE), **parts}
+
+    def screen(self) -> Mapping[str, Any]:
+        with self._lock:
+            return self._screen if self._machine is None else {**self._screen, "machine": self._machine}
+
+    def press(self, event: Event) -> None:
+        with self._lock:
+            self._pressed.append(event)
+
+    @property
+    def pressed(self) -> list[Event]:
+        """Every event since the beginning, in order."""
+        with self._lock:
+            return list(self._pressed)

@@ -1,0 +1,143 @@
+"""The kiosk's screens as trees: every state in every language, equal answers, no pass on the rider's screen, texts."""
+
+import tomllib
+from datetime import UTC
+from typing import Any
+
+import pytest
+
+from firmware.kiosk.touch.machine import qr_code
+from firmware.kiosk.touch.nodes import Node, find, node, words
+from firmware.kiosk.touch.texts import keys, languages
+from firmware.kiosk.touch.views import FIELD, HEADING, make_view, row_in_words
+from tests.support import ROOT
+from tests.touch.screens import EMPTY_MACHINE, PASS_TEXT, RECEIPT, ROWS, screens
+
+TEXTS = sorted((ROOT / "firmware" / "kiosk" / "touch" / "texts").glob("*.toml"))
+
+ALL = [pytest.param(screen, id=name) for name, screen in screens().items()]
+
+
+def everything(root: Node) -> str:
+    """All that a node tells the browser."""
+    return repr(root)
+
+
+def test_there_are_english_and_german() -> None:
+    assert list(languages())[:1] == ["en"]
+    assert {"en", "de"} <= set(languages())
+    assert len(languages()) == len(TEXTS)
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.stem)
+def test_every_language_has_the_same_keys(path: Any) -> None:
+    english = tomllib.loads((path.parent / "en.toml").read_text(encoding="utf-8"))
+    data = tomllib.loads(path.read_text(encoding="utf-8"))
+    assert keys(data) == keys(english)
+    assert data["code"] == path.stem
+    assert (len(data["weekdays"]), len(data["months"])) == (7, 12)
+
+
+def placeholders(value: Any) -> list[str]:
+    import string
+
+    return sorted(name for _, name, _, _ in string.Formatter().parse(value) if name) if isinstance(value, str) else []
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.stem)
+def test_every_language_fills_in_the_same(path: Any) -> None:
+    english = tomllib.loads((path.parent / "en.toml").read_text(encoding="utf-8"))
+    data = tomllib.loads(path.read_text(encoding="utf-8"))
+    for section, texts in english.items():
+        if isinstance(texts, dict):
+            for name, text in texts.items():
+                assert placeholders(data[section][name]) == placeholders(text), f"{section}.{name}"
+
+
+@pytest.mark.parametrize("code", languages())
+@pytest.mark.parametrize("screen", ALL)
+def test_every_screen_can_be_drawn(screen: dict[str, Any], code: str) -> None:
+    view = make_view({**screen, "language": code, "machine": EMPTY_MACHINE})
+    headings = [one for one in find(view.root, id=HEADING) if one.tag == "h1"]
+    assert len(headings) == 1 and headings[0].text
+    assert len(find(view.root, id=view.focus_id)) == 1
+    said = words(view.root)
+    assert "{" not in said and "None" not in said, said
+    assert view.language == code and find(view.root, id="rider")[0].props["lang"] == code
+
+
+@pytest.mark.parametrize("screen", ALL)
+def test_every_screen_has_every_language(screen: dict[str, Any]) -> None:
+    view = make_view({**screen, "language": "en"})
+    for code in languages():
+        buttons = [one for one in find(view.root, lang=code) if one.tag == "button"]
+        assert [one.event for one in buttons] == [("language", code)]
+        assert buttons[0].props["aria-pressed"] == ("true" if code == "en" else "false")
+
+
+def test_an_unknown_language_is_english() -> None:
+    assert make_view({"state": "start", "language": "xx"}).language == "en"
+
+
+@pytest.mark.parametrize("screen", ALL)
+def test_no_pass_is_ever_on_the_riders_screen(screen: dict[str, Any]) -> None:
+    shown = {**screen, "pass_text": PASS_TEXT, "receipt": RECEIPT, "language": "en"}
+    assert PASS_TEXT not in everything(make_view(shown).root)
+    ticket = {"pass_text": PASS_TEXT, "receipt": RECEIPT}
+    view = make_view({**shown, "machine": {**EMPTY_MACHINE, "ticket": ticket}})
+    assert PASS_TEXT not in everything(find(view.root, id="rider")[0])
+    assert PASS_TEXT in everything(find(view.root, id="machine")[0])
+
+
+@pytest.mark.parametrize("state", ["ask", "erase", "withdraw"])
+@pytest.mark.parametrize("code", languages())
+def test_the_two_answers_differ_in_words_only(state: str, code: str) -> None:
+    root = make_view({**screens()[state], "language": code}).root
+    (no,), (yes,) = find(root, id="no"), find(root, id="yes")
+    assert (no.event, yes.event) == (("answer", False), ("answer", True))
+    assert (no.tag, no.classes, set(no.props)) == (yes.tag, yes.classes, set(yes.props))
+    assert [child.tag for child in no.children] == [child.tag for child in yes.children]
+    assert make_view({**screens()[state], "language": code}).focus_id == HEADING, "an answer must not have the focus"
+
+
+def test_the_notice_is_shown_whole_in_the_riders_language() -> None:
+    ask = screens()["ask"]
+    for code, texts in ask["notice"]["texts"].items():
+        said = words(make_view({**ask, "language": code}).root)
+        for name, text in texts.items():
+            assert text in said, name
+        assert "2026-1" in said
+
+
+def test_a_notice_without_the_riders_language_is_shown_in_english() -> None:
+    ask = screens()["ask"]
+    english = {"version": "2027-1", "texts": {"en": ask["notice"]["texts"]["en"]}}
+    assert english["texts"]["en"]["title"] in words(make_view({**ask, "notice": english, "language": "de"}).root)
+
+
+def test_money_and_days_are_said_as_each_language_says_them() -> None:
+    english, german = languages()["en"], languages()["de"]
+    assert [english.money(cents) for cents in (0, 5, 250, 100_000)] == ["€0.00", "€0.05", "€2.50", "€1000.00"]
+    assert german.money(250) == "2,50 €"
+    assert row_in_words(ROWS[0], english, UTC) == ("In at gate-1", "Tuesday 13 October, about 14:15")
+    assert row_in_words(ROWS[1], german, UTC) == ("Hinaus bei gate-4", "Dienstag, 13. Oktober, gegen 20:15 Uhr")
+
+
+def test_the_field_for_a_pass_keeps_nothing() -> None:
+    (field,) = [one for one in find(make_view(screens()["my_data"]).root, id=FIELD) if one.tag == "input"]
+    assert field.props["autocomplete"] == "off" and field.props["spellcheck"] == "false"
+    assert "name" not in field.props and "value" not in field.props
+
+
+def test_a_pass_fits_the_alphanumeric_mode() -> None:
+    import segno
+
+    assert len(PASS_TEXT) == 476
+    code = segno.make(PASS_TEXT, error="m", micro=False, boost_error=False)
+    assert (code.mode, code.version) == ("alphanumeric", 13)
+    assert qr_code(PASS_TEXT).startswith("data:image/svg+xml")
+
+
+def test_text_beside_elements_is_refused() -> None:
+    with pytest.raises(ValueError, match="wrap the text"):
+        node("p", "text", node("b", "more"))
