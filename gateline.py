@@ -38,6 +38,12 @@ def _join_device(app: typer.Typer) -> None:
     app.add_typer(app_device, name="device")
 
 
+def _join_notice(app: typer.Typer) -> None:
+    from gateway.consent.commands import app_notice
+
+    app.add_typer(app_notice, name="notice")
+
+
 def _join_simulate(app: typer.Typer) -> None:
     from simulator.scenario.commands import simulate
 
@@ -79,6 +85,7 @@ GROUPS: dict[str, Join] = {
     "fleet": _join_fleet,
     "gateway": _join_gateway,
     "device": _join_device,
+    "notice": _join_notice,
 }
 """Every command group, in the order in which the help lists them."""
 

@@ -84,6 +84,14 @@ def run(
     broker_password: Annotated[
         str | None, typer.Option(envvar="GATELINE_BROKER_PASSWORD", help="Password at a broker elsewhere.")
     ] = None,
+    keep_days: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=366,
+            help="How long consented passages live, in days; at most, and by default, what the notice has told riders.",
+        ),
+    ] = None,
     json_ready: Annotated[
         bool, typer.Option("--json-ready", help="When ready, write one line of JSON to standard output.")
     ] = False,
@@ -103,6 +111,7 @@ def run(
         mqtt_port=mqtt_port,
         broker_user=broker_user,
         broker_password=broker_password,
+        keep_days=keep_days,
     )
 
     def ready(url: str, mqtt: tuple[str, int]) -> None:

@@ -8,18 +8,25 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from gateway.broker import HOST, EmbeddedBroker
+from gateway.consent.erasures import Erasures
+from gateway.consent.keeping import Keeping
+from gateway.consent.notices import Notices
+from gateway.consent.retention import Retention
 from gateway.devices.provisioning import GATEWAY_USER, Provisioning
 from gateway.devices.registry import Registry
 from gateway.ingest.consumer import Consumer
 from gateway.ingest.observer import Observer
 from gateway.ingest.pipeline import Pipeline
 from gateway.live.state import LiveState
+from gateway.store.consent import ConsentStore
 from gateway.store.database import Database, Lock, StoreBusy, StoreGone, patiently, prepare_directory
 from gateway.store.directory import Directory
 from gateway.store.queries import Queries
@@ -30,13 +37,19 @@ log = logging.getLogger("gateline.gateway")
 WATCH_S: Final = 1.0
 
 
+def epoch_ms() -> int:
+    """Milliseconds since 1970-01-01 UTC."""
+    return time.time_ns() // 1_000_000
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What a gateway is started with.
 
     ``broker`` is (host, port) of a broker that runs elsewhere; None starts the embedded one on ``mqtt_port`` (0: any
     free port). ``broker_user`` and ``broker_password`` are for a broker elsewhere; without them the gateway uses its
-    own credential of the embedded broker.
+    own credential of the embedded broker. ``keep_days``: how long consented rows live; None means as long as the
+    current notice says, and it can't be longer. ``clock`` gives epoch milliseconds.
     """
 
     data: Path
@@ -44,6 +57,8 @@ class Settings:
     mqtt_port: int = 0
     broker_user: str | None = None
     broker_password: str | None = None
+    keep_days: int | None = None
+    clock: Callable[[], int] = epoch_ms
 
 
 class Service:
@@ -64,6 +79,14 @@ class Service:
         except BaseException:
             self._lock.release()
             raise
+        try:
+            self.notices = Notices(self.database)
+            self.notices.keep()
+            self.notices.require_told(settings.keep_days)
+            self._erasures = Erasures(settings.data)
+        except BaseException:
+            self.close()
+            raise
         self._settings = settings
         self._on_failure = on_failure
         directory = Directory(self.database)
@@ -71,13 +94,22 @@ class Service:
         self.registry = Registry(directory)
         self.queries = Queries(self.database)
         self.live = LiveState()
+        store = ConsentStore(self.database)
+        keep_days = partial(self.notices.days_to_keep, settings.keep_days)
+        self.keeping = Keeping(store, self._erasures, Retention(keep_days()), self.live, settings.clock, keep_days)
         self.broker = EmbeddedBroker(settings.data, settings.mqtt_port) if settings.broker is None else None
         self._stop = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="watch", daemon=True)
         self._users: dict[str, str] = {}
 
+    def now_ms(self) -> int:
+        """The gateway's clock, epoch milliseconds."""
+        return self._settings.clock()
+
     def start(self) -> None:
         """Start the broker (if it is the embedded one) and the threads."""
+        # Before anything is counted or shown: what riders have erased, and what is past its time, goes.
+        self.keeping.begin()
         patiently(self.registry.load)
         counts = patiently(self.queries.lane_counts)
         self.live.load((device.sender for device in self.registry.devices()), counts)
@@ -92,19 +124,21 @@ class Service:
         self.consumer = Consumer(
             host, port, user or GATEWAY_USER, self._settings.broker_password if user else own_password
         )
-        store = Store(self.database)
+        store = Store(self.database, self._erasures)
         self.pipeline = Pipeline(self.consumer, self.registry, store, self.queries, self.live, self._on_failure)
         self.observer = Observer(self.consumer, self.registry, self.live, self.pipeline, self._on_failure)
         self.pipeline.start()
         self.observer.start()
         self.consumer.start()
         self._watcher.start()
+        self.keeping.start()
 
     def stop(self) -> None:
         """Stop the threads and the broker; the batch in hand is committed first."""
         self.live.stopping.set()
         self._stop.set()
         self._watcher.join()
+        self.keeping.stop()
         self.pipeline.stop()
         self.observer.stop()
         self.consumer.stop()

@@ -7,17 +7,14 @@ stays). The lifespan starts the service and always stops it.
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from importlib.resources import files
 
 import anyio.to_thread
 from fastapi import FastAPI
-from fastapi.responses import HTMLResponse
 
-from gateway.api import problems
+from gateway.api import consent, pages, problems
 from gateway.api.routes import router
 from gateway.service import Service, Settings
 
@@ -66,23 +63,6 @@ def create_app(settings: Settings, on_failure: Callable[[], None] = end_process)
     )
     problems.install(app)
     app.include_router(router)
-    page = files("gateway.web").joinpath("live.html").read_text(encoding="utf-8")
-
-    @app.get("/", include_in_schema=False)
-    def live_page() -> HTMLResponse:
-        nonce = secrets.token_urlsafe(16)
-        policy = (
-            f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; "
-            "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-        )
-        return HTMLResponse(
-            page.replace("{{nonce}}", nonce),
-            headers={
-                "Content-Security-Policy": policy,
-                "X-Content-Type-Options": "nosniff",
-                "Referrer-Policy": "no-referrer",
-                "Cache-Control": "no-store",
-            },
-        )
-
+    app.include_router(consent.router)
+    app.include_router(pages.router)
     return app

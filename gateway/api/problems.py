@@ -123,13 +123,14 @@ def install(app: FastAPI) -> None:
         if error.status_code == HTTPStatus.NOT_FOUND and detail == HTTPStatus.NOT_FOUND.phrase:
             detail = f"There is nothing at {request.url.path}; /openapi.json lists what there is."
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            detail = f"{request.url.path} does not take {request.method}; the API only reads, with GET."
+            detail = f"{request.url.path} does not take {request.method}; /openapi.json says what it takes."
         return problem(request, error.status_code, detail, dict(error.headers or {}))
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        what = "The body" if any(one["loc"][:1] == ("body",) for one in error.errors()) else "A parameter"
         told = "; ".join(f"{'.'.join(str(part) for part in one['loc'][1:])}: {one['msg']}" for one in error.errors())
-        return problem(request, 422, f"A parameter is not of its form: {told}.")
+        return problem(request, 422, f"{what} is not of its form: {told}.")
 
     async def _unavailable(request: Request, error: Exception) -> JSONResponse:
         return problem(

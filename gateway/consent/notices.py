@@ -155,9 +155,7 @@ def _check_texts(texts: dict[str, Any], where: str) -> None:
 def shipped() -> tuple[Notice, ...]:
     """The notices in the package, oldest first."""
     folder = files("gateway.consent").joinpath("shipped")
-    found = [
-        parse(one.read_text(encoding="utf-8"), one.name) for one in folder.iterdir() if one.name.endswith(".toml")
-    ]
+    found = [parse(one.read_text(encoding="utf-8"), one.name) for one in folder.iterdir() if one.name.endswith(".toml")]
     return tuple(sorted(found, key=lambda notice: notice.version))
 
 
@@ -168,12 +166,11 @@ class Notices:
         self._store = ConsentStore(database)
 
     def all(self) -> list[Notice]:
-        """Every notice, the current one last; StoreBusy while the database cannot be read."""
-        rows = self._store.notices()
-        stored = [from_canonical(row.body) for row in rows]
-        known = {notice.version for notice in stored}
-        # Shipped ones that no command and no start has written down yet come before all that the operator has chosen.
-        return [notice for notice in shipped() if notice.version not in known] + stored
+        """Every notice of this database, the current one last; StoreBusy while it cannot be read.
+
+        Before anything was written down that is the newest shipped one.
+        """
+        return [from_canonical(row.body) for row in self._store.notices()] or [shipped()[-1]]
 
     def current(self) -> Notice:
         """The notice that new keys belong to: the last added."""
@@ -184,29 +181,52 @@ class Notices:
         return next((notice for notice in self.all() if notice.version == version), None)
 
     def keep(self) -> None:
-        """Write down the shipped notices; :class:`UserError` when one differs from what was written down before."""
+        """Write down which notice is current, if none is yet.
+
+        A newer program's notices are not taken over by themselves: which words riders are shown is the operator's
+        decision.
+
+        :class:`UserError` when a shipped notice differs from what was written down under its version.
+        """
+        if not self._store.notices():
+            self._write(shipped()[-1], "The notice that comes with this program")
+        known = {row.version for row in self._store.notices()}
         for notice in shipped():
-            self._write(notice, f"The notice {notice.version} that comes with this program")
+            if notice.version in known:
+                self._write(notice, f"The notice {notice.version} that comes with this program")
 
     def add(self, notice: Notice) -> bool:
         """Make ``notice`` the current one; False when it is there already, word for word.
 
         :class:`UserError` when its version is there with other words.
         """
-        self.keep()
         return self._write(notice, f"The notice {notice.version}")
 
     def _write(self, notice: Notice, what: str) -> bool:
         if self._store.add_notice(notice.version, notice.sha256, notice.canonical):
             return True
-        present = self.find(notice.version)
-        assert present is not None
+        present = next(row for row in self._store.notices() if row.version == notice.version)
         if present.sha256 != notice.sha256:
             raise UserError(
-                f"{what} has other words (SHA-256 {notice.sha256[:16]}…) than the one that riders were shown under this "
-                f"version ({present.sha256[:16]}…); a version's text is fixed: give the new text a new version."
+                f"{what} has other words (SHA-256 {notice.sha256[:16]}…) than the one that riders were shown under "
+                f"this version ({present.sha256[:16]}…); a version's text is fixed: give the new text a new version."
             )
         return False
+
+    def days_to_keep(self, wanted: int | None) -> int:
+        """For how many days consented rows live: ``wanted``, but never longer than any notice has told riders."""
+        told = min(notice.keep_days for notice in self.all())
+        return told if wanted is None else min(wanted, told)
+
+    def require_told(self, wanted: int | None) -> None:
+        """:class:`UserError` when ``wanted`` is longer than a notice says under which somebody may have agreed."""
+        for notice in self.all():
+            if wanted is not None and wanted > notice.keep_days:
+                raise UserError(
+                    f"--keep-days {wanted} is longer than the notice {notice.version} has told riders "
+                    f"({notice.keep_days} days); keep shorter, or begin a new data directory with a notice that "
+                    "says so."
+                )
 
     def operator(self) -> tuple[str, str]:
         """Name and contact of the operator, or words that stand for them."""

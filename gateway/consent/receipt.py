@@ -1,9 +1,9 @@
 """The consent receipt: its form, and what of it a notice decides.
 
 A rider who says yes gets a receipt, on paper and as JSON. The kiosk makes it and forgets it: it exists only with the
-rider, and no part of it reaches the gateway. Members in camel case are those of the Kantara Initiative's Consent Receipt
-v1.1; ``iso27560`` has what ISO/IEC TS 27560:2023 asks for beyond them, under its names. Two things are left out on
-purpose (docs/consent-receipt.md says why): the identifier of the principal, and the exact time.
+rider, and no part of it reaches the gateway. Members in camel case are those of the Kantara Initiative's Consent
+Receipt v1.1; ``iso27560`` has what ISO/IEC TS 27560:2023 asks for beyond them, under its names. Two things are left out
+on purpose (docs/consent-receipt.md says why): the identifier of the principal, and the exact time.
 
 Rule: the form is closed; docs/consent-receipt.schema.json is made from it, and a test compares the two.
 """

@@ -245,6 +245,7 @@ class Pipeline:
                     outcome.verdicts.append((sender, None))
                 outcome.watermarks[key] = decision.watermark
                 duplicates[sender.device] += decision.duplicates
+            outcome.rows = transaction.without_erased(outcome.rows)
             present = transaction.add_records(outcome.rows)
             if present:
                 duplicates[""] += present

@@ -1,4 +1,4 @@
-"""The latest scene, status and health of each device, and counts of what was stored since the first day.
+"""The latest scene, status and health of each device, and counts of what is stored.
 
 Rules: one entry per provisioned device, so memory is bounded whatever comes; nothing in it goes to the database, and
 nothing is decided by it. `lost` is unsealed and therefore a hint for the eye only. Safe to use from several threads.
@@ -165,6 +165,22 @@ class LiveState:
                 lane = self._lanes.get(row.device)
                 if lane is not None and lane.counts.add(row.record):
                     self._version += 1
+
+    def take_away(self, passages: Mapping[tuple[str, str], int]) -> None:
+        """Passages by (device, way) that are not stored any more: erased or expired."""
+        with self._lock:
+            for (device, way), number in passages.items():
+                lane = self._lanes.get(device)
+                if lane is None:
+                    continue
+                counts = lane.counts
+                # No floor: ingest may count what it has committed a moment after this, and then the sum is right again.
+                counts.recorded -= number
+                if way == "entry":
+                    counts.entries -= number
+                else:
+                    counts.exits -= number
+                self._version += 1
 
     def lane(self, device: str) -> Lane | None:
         """What is known of one device."""

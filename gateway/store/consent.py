@@ -1,8 +1,9 @@
 """What consent needs of the database: notices, rows by handle, true deletion.
 
-Rules: a row is deleted together with the accounting of its sequence number; deleted means that its bytes are gone, from
-the file (secure_delete overwrites them) and from the write-ahead log, which :meth:`ConsentStore.scrub` folds in and cuts
-to nothing. Whoever says "done" before ``scrub`` has returned lies. Handles come in from the caller and never go out.
+Rules: a row is deleted together with the accounting of its sequence number; deleted means that its bytes are gone,
+from the file (secure_delete overwrites them) and from the write-ahead log, which :meth:`ConsentStore.scrub` folds in
+and cuts to nothing. Whoever says "done" before ``scrub`` has returned lies. Handles come in from the caller and never
+go out.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -88,9 +89,7 @@ class ConsentStore:
             statement = insert(tables.settings)
             with self._database.writer.begin() as connection:
                 connection.execute(
-                    statement.on_conflict_do_update(
-                        index_elements=["name"], set_={"value": statement.excluded.value}
-                    ),
+                    statement.on_conflict_do_update(index_elements=["name"], set_={"value": statement.excluded.value}),
                     [{"name": "operator_name", "value": name}, {"name": "operator_contact", "value": contact}],
                 )
 
@@ -122,12 +121,19 @@ class ConsentStore:
         with translated(), self._database.reader.connect() as connection:
             return [dict(row._mapping) for row in connection.execute(query)]
 
+    def present(self, handles: Iterable[str]) -> set[str]:
+        """Those of ``handles`` under which something is stored."""
+        columns = tables.passages.c
+        query = sa.select(columns.handle).distinct().where(columns.handle.in_(list(handles)))
+        with translated(), self._database.reader.connect() as connection:
+            return set(connection.execute(query).scalars())
+
     def remove_handles(self, handles: Iterable[str]) -> Removed:
         """Delete the passages under these handles. Their bytes are gone only after :meth:`scrub`."""
         return self._remove(tables.passages, tables.passages.c.handle.in_(list(handles)))
 
     def remove_expired(self, before_ms: int, after_ms: int) -> Removed:
-        """Delete passages and irregular records older than ``before_ms``, or later than ``after_ms``, in small steps."""
+        """Delete passages and irregular records below ``before_ms`` or above ``after_ms``, in small steps."""
         rows, passages = 0, Counter[tuple[str, str]]()
         for table in (tables.passages, tables.irregulars):
             at = table.c.at
@@ -144,10 +150,11 @@ class ConsentStore:
                     break
         return Removed(rows, dict(passages))
 
-    def handles(self) -> set[str]:
-        """All handles that are stored: for the journal of erasures at the start, and for nobody else."""
+    def matching(self, wanted: Callable[[str], bool]) -> list[str]:
+        """The stored handles that ``wanted`` picks: for the journal of erasures at the start, and for nobody else."""
+        query = sa.select(tables.passages.c.handle).distinct().execution_options(yield_per=10_000)
         with translated(), self._database.reader.connect() as connection:
-            return set(connection.execute(sa.select(tables.passages.c.handle).distinct()).scalars())
+            return [handle for handle in connection.execute(query).scalars() if wanted(handle)]
 
     def _remove(self, table: sa.Table, condition: sa.ColumnElement[bool]) -> Removed:
         columns: Sequence[sa.ColumnElement[Any]] = [table.c.device, table.c.boot, table.c.way]

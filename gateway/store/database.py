@@ -92,9 +92,11 @@ def _engine(path: Path, *, writer: bool) -> sa.Engine:
             check_same_thread=False,
         )
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA secure_delete=ON")
+        # What a query sorts must not lie in a temporary file that nobody overwrites.
+        connection.execute("PRAGMA temp_store=MEMORY")
         if writer:
             connection.execute("PRAGMA synchronous=FULL")
-            connection.execute("PRAGMA secure_delete=ON")
         else:
             connection.execute("PRAGMA query_only=ON")
         return connection

@@ -7,7 +7,8 @@ come only as :class:`~gateway.admission.rules.Admitted`. Reading for the API is 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -67,8 +68,9 @@ def account(connection: sa.Connection, numbers: Mapping[tuple[str, int], int]) -
 class Transaction:
     """The statements of one ingest batch; made by :meth:`Store.transaction` only."""
 
-    def __init__(self, connection: sa.Connection) -> None:
+    def __init__(self, connection: sa.Connection, erased: Container[str]) -> None:
         self._connection = connection
+        self._erased = erased
 
     def watermarks(self, keys: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
         """The watermark of each known (device, boot) among ``keys``."""
@@ -80,6 +82,15 @@ class Transaction:
             sa.tuple_(boots.device, boots.boot).in_(wanted)
         )
         return {(row.device, row.boot): row.watermark for row in self._connection.execute(query)}
+
+    def without_erased(self, admitted: list[Admitted]) -> list[Admitted]:
+        """``admitted`` without passages whose rider has erased that day already; their numbers are accounted for."""
+        kept = [one for one in admitted if not (isinstance(one.record, Passage) and one.record.handle in self._erased)]
+        if len(kept) != len(admitted):
+            numbers = Counter((one.device, one.boot) for one in admitted)
+            numbers.subtract((one.device, one.boot) for one in kept)
+            self.account(numbers)
+        return kept
 
     def add_records(self, admitted: Iterable[Admitted]) -> int:
         """Insert records; how many of them were there already (and were left as they are)."""
@@ -195,8 +206,10 @@ class Transaction:
 class Store:
     """The writing side of a :class:`Database`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, erased: Container[str] = ()) -> None:
+        """``erased``: handles under which nothing is stored any more (gateway/consent/erasures.py)."""
         self._database = database
+        self._erased = erased
 
     def require_in_place(self) -> None:
         """StoreGone when what is committed goes into a file that nobody will find again."""
@@ -206,4 +219,4 @@ class Store:
     def transaction(self) -> Iterator[Transaction]:
         """One durable transaction; StoreBusy or StoreFull when it could not be had, and then nothing was written."""
         with translated(), self._database.writer.begin() as connection:
-            yield Transaction(connection)
+            yield Transaction(connection, self._erased)
