@@ -17,6 +17,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from gateway.broker import HOST, EmbeddedBroker
+from gateway.consent.erasures import fingerprints
 from gateway.devices.provisioning import GATEWAY_USER, Provisioning
 from gateway.devices.registry import SIMULATOR, Registry
 from gateway.errors import UserError
@@ -174,8 +175,11 @@ class EmbeddedGateway:
         self.broker_pid = None
 
     def facts(self) -> dict[str, Any]:
-        """What the database file says; see :func:`gateway.store.facts.read_facts`."""
-        return read_facts(self._data)
+        """What the database file says; see :func:`gateway.store.facts.read_facts`. And ``erased``, the fingerprints of
+        handles that riders had erased.
+        """
+        # First the rows: what is erased meanwhile is then in both, and in none never.
+        return read_facts(self._data) | {"erased": fingerprints(self._data)}
 
     def rows(self) -> dict[str, list[dict[str, Any]]]:
         """Every row of every table; see :func:`gateway.store.facts.read_rows`."""

@@ -80,6 +80,7 @@ class Summary:
     declined_located: int
     truth: dict[str, int]
     recorded: int
+    erased: int
     tallied: int
     held: int
     stored: int
@@ -251,6 +252,7 @@ class Demo:
             ),
             truth=truth,
             recorded=reckoning.recorded,
+            erased=reckoning.erased,
             tallied=reckoning.tallied,
             held=reckoning.held,
             stored=facts["stored"],

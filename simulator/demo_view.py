@@ -85,6 +85,7 @@ def summary_table(summary: Summary) -> RenderableType:
             table.add_row(str(count), f"  {kind.replace('_', ' ')}", style="dim")
     rows = (
         (summary.recorded, "consented passages recorded"),
+        (summary.erased, "consented passages that their riders had erased"),
         (summary.tallied, "passages counted in tallies"),
         (summary.held, "counted at the gates and not told yet: fewer than ten each"),
         (summary.stored, "records in the database"),

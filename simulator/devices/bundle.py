@@ -1,8 +1,9 @@
 """Bundles: the files that a board gets, compiled by mpy-cross.
 
-An *emulated* bundle is the whole firmware. A *physical* bundle leaves out what no real board may have: the writer of
-irregular records, the test token, the emulated board. A test inspects the bundle's bytes. A study's bundle is an
-emulated one with a witness beside it, who tells the simulator what the gate decides.
+An *emulated* bundle is a gate's whole firmware; a kiosk runs under CPython and needs none. A *physical* bundle leaves
+out what no real board may have: the writer of irregular records, the test token, the emulated board. A test inspects
+the bundle's bytes. A study's bundle is an emulated one with a witness beside it, who tells the simulator what the gate
+decides.
 """
 
 import importlib.util
@@ -15,6 +16,8 @@ WITNESS = "witness_main"
 """The module that starts a witnessed gate."""
 
 EMULATED_ONLY = ("firmware/report/irregular.py", "firmware/fare/test_token.py", "firmware/boards/emulated.py")
+
+_KIOSK = "firmware/kiosk/"
 
 # What the link needs of its libraries; their other runtimes' adapters and test helpers stay behind.
 _LIBRARIES = {
@@ -45,7 +48,7 @@ def sources(site_class: str) -> list[tuple[Path, str]]:
     found = []
     for file in sorted(firmware.rglob("*.py")):
         path = "firmware/" + file.relative_to(firmware).as_posix()
-        if site_class == "physical" and path in EMULATED_ONLY:
+        if path.startswith(_KIOSK) or (site_class == "physical" and path in EMULATED_ONLY):
             continue
         found.append((file, path))
     for package, files in _LIBRARIES.items():

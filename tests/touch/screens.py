@@ -21,9 +21,7 @@ def notice() -> dict[str, Any]:
     texts = {code: part for code, part in value.items() if isinstance(part, dict)}
     return {
         "version": value["version"],
-        "texts": {
-            code: {name: text.format(**filled) for name, text in part.items()} for code, part in texts.items()
-        },
+        "texts": {code: {name: text.format(**filled) for name, text in part.items()} for code, part in texts.items()},
     }
 
 
