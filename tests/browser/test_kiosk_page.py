@@ -6,14 +6,16 @@ What the kiosk does is decided by its engine and tested with it (test_kiosk_walk
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from PIL import Image
 
 from tests.browser.conftest import OpenPage, Watched
 from tests.support import wait_until
-from tests.touch.screens import EMPTY_MACHINE, PASS_TEXT, RECEIPT, Puppet, screens
+from tests.touch.screens import EMPTY_MACHINE, PASS_TEXT, RECEIPT, Puppet, notice, screens
 from tests.touch.serving import Pages
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
@@ -251,6 +253,45 @@ def test_rows_are_gone_with_their_rider_and_so_is_the_second_browser(
         assert "gate-4" not in page.page.evaluate(TRACES)
 
 
+LAPTOP = {"width": 1280, "height": 800}
+WIDE = {"width": 1600, "height": 900}
+PICTURES = [
+    ("start", "start", "en", LAPTOP, "light"),
+    ("choose", "choose", "en", LAPTOP, "light"),
+    ("pay", "pay", "de", LAPTOP, "light"),
+    ("ask", "ask", "en", LAPTOP, "light"),
+    ("ask-dark", "ask", "de", LAPTOP, "dark"),
+    ("ask-small", "ask", "en", SMALL, "light"),
+    ("machine", "hand_over", "en", WIDE, "light"),
+    ("my-data", "my_data, rows", "en", LAPTOP, "light"),
+    ("withdraw", "withdraw", "en", LAPTOP, "light"),
+    ("out-of-order", "out_of_order", "de", SMALL, "dark"),
+]
+
+
+def test_pictures_for_the_documentation(pages: Pages, open_page: OpenPage, screenshots: Path) -> None:
+    for name, screen, language, viewport, scheme in PICTURES:
+        puppet = Puppet(EMPTY_MACHINE if name == "machine" else None)
+        if name == "machine":
+            puppet.put(ticket={"pass_text": PASS_TEXT, "receipt": None}, present_url="http://127.0.0.1:9/present")
+        shown = screens()[screen] | {"language": language}
+        if screen == "ask":
+            shown["notice"] = notice(language)
+        puppet.show(**shown)
+        page = open_page(pages.add(puppet), viewport=viewport, color_scheme=scheme)
+        shows(page, shown["state"])
+        focused(page, "heading")
+        page.page.evaluate("document.fonts.ready")
+        path = screenshots / f"kiosk-{name}.png"
+        page.page.screenshot(path=path)
+        with Image.open(path) as picture:
+            # Few colours are in it: a palette makes the file a third as large.
+            picture.convert("RGB").quantize(64).save(path, optimize=True)
+            assert picture.size == (viewport["width"], viewport["height"])
+        assert path.stat().st_size < 80_000
+        page.page.context.close()
+
+
 CONTRASTS = """() => {
   const linear = (byte) => (byte /= 255) <= 0.04045 ? byte / 12.92 : ((byte + 0.055) / 1.055) ** 2.4;
   const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
@@ -305,9 +346,10 @@ def test_what_changes_is_spoken_and_moves_nothing(pages: Pages, puppet: Puppet, 
 
 def test_the_language_is_chosen_on_any_screen(pages: Pages, puppet: Puppet, open_page: OpenPage) -> None:
     page = open_page(pages.add(puppet), viewport=SMALL)
-    for count, screen in enumerate(screens().values(), 1):
+    for count, (name, screen) in enumerate(screens().items(), 1):
         puppet.show(**screen)
         shows(page, screen["state"])
+        focused(page, "pass" if name == "my_data" else "heading")
         page.page.click("button[lang=de]")
         wait_until(lambda count=count: len(puppet.pressed) == count, "the language")  # type: ignore[misc]
         assert puppet.pressed[-1] == ("language", "de")

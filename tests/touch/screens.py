@@ -14,27 +14,43 @@ PASS_TEXT = "AF" + "Q3MZ7KDWXB" * 47 + "RT2A"
 RECEIPT = "Gateline consent receipt\nnotice 2026-1\nresearch: yes"
 
 
-def notice() -> dict[str, Any]:
-    """The notice that comes with the gateway, as it is shown."""
+def notice(language: str = "en") -> dict[str, Any]:
+    """The notice that comes with the gateway, as the engine gives it to the screen."""
     value = tomllib.loads((ROOT / "gateway" / "consent" / "shipped" / "2026-1.toml").read_text(encoding="utf-8"))
-    filled = {"keep_days": value["keep_days"], "operator": "Linnhafen Transit", "contact": "station office"}
-    texts = {code: part for code, part in value.items() if isinstance(part, dict)}
-    return {
-        "version": value["version"],
-        "texts": {code: {name: text.format(**filled) for name, text in part.items()} for code, part in texts.items()},
-    }
+    filled = {"keep_days": value["keep_days"], "operator": "Linnhafen Transit", "contact": "at the station’s desk"}
+    texts = {name: text.format(**filled) for name, text in value[language].items()}
+    paragraphs = [text for name, text in texts.items() if name != "title"]
+    return {"version": value["version"], "title": texts["title"], "text": "\n\n".join(paragraphs)}
 
 
 ROWS = [
-    {"at": 1_791_900_900_000, "way": "entry", "device": "gate-1", "product": "day", "transit_ms": 1250},
-    {"at": 1_791_922_500_000, "way": "exit", "device": "gate-4", "product": "day", "transit_ms": 1000},
+    {
+        "day": 20_739,
+        "at": 1_791_900_900_000,
+        "way": "entry",
+        "product": "day",
+        "gate": "gate-1",
+        "transit_ms": 1250,
+        "site": "linnhafen",
+        "kept_until": 1_792_505_700_000,
+    },
+    {
+        "day": 20_739,
+        "at": 1_791_922_500_000,
+        "way": "exit",
+        "product": "day",
+        "gate": "gate-4",
+        "transit_ms": 1000,
+        "site": "linnhafen",
+        "kept_until": 1_792_527_300_000,
+    },
 ]
 
 
 def screens() -> dict[str, dict[str, Any]]:
     """Every state (and both faces of `my_data`), without language and machine."""
     return {
-        "out_of_order": {"state": "out_of_order"},
+        "out_of_order": {"state": "out_of_order", "why": "owed", "owed": True},
         "start": {"state": "start"},
         "choose": {"state": "choose", "prices": {"single": 250, "day": 700}, "seconds_left": 40},
         "pay": {
@@ -49,9 +65,12 @@ def screens() -> dict[str, dict[str, Any]]:
         "issue": {"state": "issue"},
         "hand_over": {"state": "hand_over", "choice": "none", "pass_text": PASS_TEXT, "seconds_left": 30},
         "my_data": {"state": "my_data", "rows": None, "seconds_left": 40},
-        "my_data, rows": {"state": "my_data", "rows": ROWS, "seconds_left": 40},
+        "my_data, rows": {"state": "my_data", "rows": ROWS, "withdrawable": True, "seconds_left": 40},
+        "my_data, waiting": {"state": "my_data", "rows": None, "waiting": True, "seconds_left": 40},
+        "my_data, erased": {"state": "my_data", "rows": [], "erased": 2, "withdrawable": True, "seconds_left": 40},
         "my_data, none": {"state": "my_data", "rows": [], "seconds_left": 40},
         "erase": {"state": "erase", "seconds_left": 20},
+        "erase, waiting": {"state": "erase", "waiting": True, "seconds_left": 20},
         "withdraw": {"state": "withdraw", "seconds_left": 20},
         "sorry": {"state": "sorry", "why": "unreachable", "seconds_left": 20},
     }

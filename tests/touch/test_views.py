@@ -9,9 +9,9 @@ import pytest
 from firmware.kiosk.touch.machine import qr_code
 from firmware.kiosk.touch.nodes import Node, find, node, words
 from firmware.kiosk.touch.texts import keys, languages
-from firmware.kiosk.touch.views import FIELD, HEADING, make_view, row_in_words
+from firmware.kiosk.touch.views import FIELD, HEADING, PARTS, make_view, row_in_words
 from tests.support import ROOT
-from tests.touch.screens import EMPTY_MACHINE, PASS_TEXT, RECEIPT, ROWS, screens
+from tests.touch.screens import EMPTY_MACHINE, PASS_TEXT, RECEIPT, ROWS, notice, screens
 
 TEXTS = sorted((ROOT / "firmware" / "kiosk" / "touch" / "texts").glob("*.toml"))
 
@@ -100,25 +100,36 @@ def test_the_two_answers_differ_in_words_only(state: str, code: str) -> None:
     assert make_view({**screens()[state], "language": code}).focus_id == HEADING, "an answer must not have the focus"
 
 
-def test_the_notice_is_shown_whole_in_the_riders_language() -> None:
-    ask = screens()["ask"]
-    for code, texts in ask["notice"]["texts"].items():
-        said = words(make_view({**ask, "language": code}).root)
-        for name, text in texts.items():
-            assert text in said, name
-        assert "2026-1" in said
+@pytest.mark.parametrize("code", languages())
+def test_the_notice_is_shown_whole(code: str) -> None:
+    shown = notice(code)
+    said = words(make_view({**screens()["ask"], "notice": shown, "language": code}).root)
+    for paragraph in (shown["title"], *shown["text"].split("\n\n")):
+        assert paragraph in said
+    for name in PARTS:
+        assert languages()[code](f"ask.{name}") in said
+    assert "2026-1" in said
 
 
-def test_a_notice_without_the_riders_language_is_shown_in_english() -> None:
-    ask = screens()["ask"]
-    english = {"version": "2027-1", "texts": {"en": ask["notice"]["texts"]["en"]}}
-    assert english["texts"]["en"]["title"] in words(make_view({**ask, "notice": english, "language": "de"}).root)
+def test_headings_stand_over_the_paragraphs_that_they_name() -> None:
+    """The shipped notice has its paragraphs in the order of PARTS."""
+    value = tomllib.loads((ROOT / "gateway" / "consent" / "shipped" / "2026-1.toml").read_text(encoding="utf-8"))
+    assert tuple(value["en"]) == ("title", "question", *PARTS)
+
+
+def test_a_notice_of_another_shape_is_shown_without_headings() -> None:
+    shown = {"version": "2027-1", "title": "Well?", "text": "One.\n\nTwo.\n\nThree."}
+    root = make_view({**screens()["ask"], "notice": shown}).root
+    assert all(part in words(root) for part in ("Well?", "One.", "Two.", "Three."))
+    assert languages()["en"]("ask.what") not in words(root)
 
 
 def test_money_and_days_are_said_as_each_language_says_them() -> None:
     english, german = languages()["en"], languages()["de"]
     assert [english.money(cents) for cents in (0, 5, 250, 100_000)] == ["€0.00", "€0.05", "€2.50", "€1000.00"]
     assert german.money(250) == "2,50 €"
+    assert english.money(250, "CHF") == "CHF\N{NO-BREAK SPACE}2.50"
+    assert [english.number(value) for value in (1.25, 1.5, 1.0, 10.0)] == ["1.25", "1.5", "1", "10"]
     assert row_in_words(ROWS[0], english, UTC) == ("In at gate-1", "Tuesday 13 October, about 14:15")
     assert row_in_words(ROWS[1], german, UTC) == ("Hinaus bei gate-4", "Dienstag, 13. Oktober, gegen 20:15 Uhr")
 

@@ -41,7 +41,7 @@ def _coins(machine: Mapping[str, Any], texts: Texts) -> Node:
                 classes="coin small" if cents <= SMALL_COIN_CENTS else "coin",
                 event=("machine", "insert", cents),
                 type="button",
-                aria_label=texts("machine.insert", money=texts.money(cents)),
+                aria_label=texts("machine.insert", money=texts.money(cents, machine.get("currency", "EUR"))),
             )
         )
     return node(
@@ -54,7 +54,7 @@ def _cup(machine: Mapping[str, Any], texts: Texts) -> Node:
     inside = (
         node(
             "button",
-            texts("machine.cup_take", money=texts.money(cents)),
+            texts("machine.cup_take", money=texts.money(cents, machine.get("currency", "EUR"))),
             event=("machine", "take_money"),
             type="button",
             id="take-money",
@@ -98,8 +98,8 @@ def _tray(machine: Mapping[str, Any], texts: Texts) -> Node:
     return node(
         "div",
         title,
-        node("div", *paper, classes="paper", lang=""),
         node("div", *buttons, classes="taking"),
+        node("div", *paper, classes="paper", lang=""),
         classes="part",
         key="tray-full",
         id="tray",

@@ -15,6 +15,9 @@ from typing import Any
 FALLBACK = "en"
 """The language whose keys every other has."""
 
+SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "INR": "₹"}
+"""Signs of currencies."""
+
 
 class Texts:
     """The texts of one language."""
@@ -35,10 +38,14 @@ class Texts:
         """Whether there is a text at `place`."""
         return place in keys(self._data)
 
-    def money(self, cents: int) -> str:
-        """An amount of money: 350 is "€3.50"."""
+    def money(self, cents: int, currency: str = "EUR") -> str:
+        """An amount of money: 350 is "€3.50"; a currency without a sign of its own is named by its three letters."""
         amount = f"{cents // 100}{self._data['decimal_point']}{cents % 100:02d}"
-        return self("money", amount=amount)
+        return self("money", amount=amount, currency=SIGNS.get(currency, f"{currency}\N{NO-BREAK SPACE}"))
+
+    def number(self, value: float) -> str:
+        """A number with up to two decimals: 1.25, 1.5, 1."""
+        return f"{value:.2f}".rstrip("0").rstrip(".").replace(".", self._data["decimal_point"])
 
     def date(self, when: datetime) -> str:
         """A day in words, without its year."""

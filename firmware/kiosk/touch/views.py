@@ -69,7 +69,7 @@ def _out_of_order(screen: Screen, texts: Texts) -> list[Node]:
     return [
         _hero("closed", texts("out_of_order.title")),
         node("p", texts("out_of_order.text")),
-        node("p", texts("out_of_order.money"), classes="lead"),
+        node("p", texts("out_of_order.money")) if screen.get("owed") else node("p"),
     ]
 
 
@@ -93,6 +93,7 @@ def _tile(drawing: str, title: str, what: str, event: Event, id_: str, price: st
 
 
 def _choose(screen: Screen, texts: Texts) -> list[Node]:
+    currency = screen.get("currency", "EUR")
     tiles = [
         _tile(
             product,
@@ -100,7 +101,7 @@ def _choose(screen: Screen, texts: Texts) -> list[Node]:
             texts(f"products.{product}_what"),
             ("choose", product),
             f"choose-{product}",
-            texts.money(cents),
+            texts.money(cents, currency),
         )
         for product, cents in screen["prices"].items()
     ]
@@ -113,37 +114,47 @@ def _choose(screen: Screen, texts: Texts) -> list[Node]:
 
 def _pay(screen: Screen, texts: Texts) -> list[Node]:
     price, paid, missing = (screen[name] for name in ("price_cents", "paid_cents", "missing_cents"))
+    currency = screen.get("currency", "EUR")
     share = min(100, round(100 * paid / price)) if price else 100
     return [
         _heading(texts("pay.title")),
         node(
             "dl",
             node("dt", texts("products." + screen["product"])),
-            node("dd", texts.money(price)),
+            node("dd", texts.money(price, currency)),
             node("dt", texts("pay.paid")),
-            node("dd", texts.money(paid), id="paid"),
+            node("dd", texts.money(paid, currency), id="paid"),
             node("dt", texts("pay.missing"), classes="total"),
-            node("dd", texts.money(missing), classes="total", id="missing"),
+            node("dd", texts.money(missing, currency), classes="total", id="missing"),
             classes="sums",
         ),
         node("div", node("div", classes=f"share share-{share // 5 * 5}"), classes="meter", aria_hidden="true"),
+        node("p", _why(screen, texts), classes="bad", role="alert") if screen.get("why") else node("p"),
         _actions(_plain(texts("pay.cancel"), ("cancel",), "cancel")),
     ]
 
 
-PARTS = ("what", "how_long", "no", "why", "who", "withdraw", "beware", "contact")
-"""The texts of a notice behind its title and question, in the order in which they are shown: first what matters most."""
+PARTS = ("what", "why", "how_long", "who", "no", "withdraw", "beware", "contact")
+"""What the paragraphs of a notice tell, behind its question, in the order in which a notice has them."""
+
+
+def _notice(text: str, texts: Texts) -> list[Node]:
+    """The paragraphs; with headings where they are those that every notice has, else (a later gateway's) as they come."""
+    question, *others = (part for part in text.split("\n\n") if part.strip())
+    parts: list[Node] = []
+    for number, paragraph in enumerate(others):
+        if len(others) == len(PARTS):
+            parts.append(node("h2", texts(f"ask.{PARTS[number]}")))
+        parts.append(node("p", paragraph))
+    return [node("p", question, key="question"), *parts]
 
 
 def _ask(screen: Screen, texts: Texts) -> list[Node]:
     notice = screen["notice"]
-    said = notice["texts"].get(texts.code) or notice["texts"][FALLBACK]
-    parts = []
-    for name in PARTS:
-        parts += [node("h2", texts(f"ask.{name}")), node("p", said[name])]
+    question, *parts = _notice(notice["text"], texts)
     return [
-        _heading(said["title"]),
-        node("p", said["question"]),
+        _heading(notice["title"]),
+        question,
         node(
             "div",
             *parts,
@@ -180,14 +191,23 @@ def row_in_words(row: Mapping[str, Any], texts: Texts, zone: tzinfo | None) -> t
     """What happened and when, of one stored row."""
     when = datetime.fromtimestamp(row["at"] / 1000, tz=zone)
     said = texts("my_data.time", date=texts.date(when), hour=f"{when:%H}", minute=f"{when:%M}")
-    return texts(f"my_data.row_{row['way']}", device=row["device"]), said
+    return texts(f"my_data.row_{row['way']}", gate=row["gate"]), said
+
+
+def _details(row: Mapping[str, Any], texts: Texts) -> str:
+    """The rest of what is stored of it."""
+    seconds = texts.number(row["transit_ms"] / 1000)
+    return texts("my_data.row_details", product=texts(f"products.{row['product']}"), seconds=seconds)
 
 
 def _my_data(screen: Screen, texts: Texts, zone: tzinfo | None) -> list[Node]:
     rows: Sequence[Mapping[str, Any]] | None = screen.get("rows")
     back = _plain(texts("common.home"), ("cancel",), "cancel")
+    why = _why(screen, texts)
+    told = node("p", why, classes="bad", role="alert", key="why") if why else node("p", key="why")
+    if screen.get("waiting"):
+        return [_heading(texts("my_data.wait")), node("p"), _actions(back)]
     if rows is None:
-        why = _why(screen, texts)
         return [
             _heading(texts("my_data.title")),
             node("p", texts("my_data.ask"), id="ask"),
@@ -212,33 +232,40 @@ def _my_data(screen: Screen, texts: Texts, zone: tzinfo | None) -> list[Node]:
                 _button(texts("my_data.show"), event=("show",), reads=FIELD, classes="plain", id_="show"),
                 classes="field",
             ),
-            node("p", why, classes="bad", role="alert") if why else node("p", classes="bad"),
+            told,
             _actions(back),
         ]
+    buttons = [back]
+    if rows:
+        buttons.append(_button(texts("my_data.erase"), event=("erase",), id_="erase", classes="plain"))
+    if screen.get("withdrawable"):
+        buttons.append(_button(texts("my_data.withdraw"), event=("withdraw",), id_="withdraw", classes="plain"))
     if not rows:
+        erased = screen.get("erased") is not None
         return [
-            _heading(texts("my_data.none")),
-            node("p", texts("my_data.none_what")),
-            _actions(back),
+            _hero("done", texts("my_data.erased")) if erased else _heading(texts("my_data.none")),
+            node("p", texts("my_data.erased_what" if erased else "my_data.none_what")),
+            told,
+            _actions(*buttons),
         ]
     items = []
     for row in rows:
         what, when = row_in_words(row, texts, zone)
-        items.append(node("li", node("b", what), node("span", when)))
+        items.append(node("li", node("b", what), node("span", when), node("small", _details(row, texts))))
+    oldest = min(row["kept_until"] for row in rows)
+    kept = texts("my_data.kept", date=texts.date(datetime.fromtimestamp(oldest / 1000, tz=zone)))
     return [
         _heading(texts("my_data.rows", count=len(rows))),
         node("ul", *items, classes="rows", tabindex="0", aria_label=texts("my_data.title")),
-        node("p", texts("my_data.kept"), classes="lead"),
-        _actions(
-            back,
-            _button(texts("my_data.erase"), event=("erase",), id_="erase", classes="plain"),
-            _button(texts("my_data.withdraw"), event=("withdraw",), id_="withdraw", classes="plain"),
-        ),
+        node("p", why, classes="bad", role="alert", key="why") if why else node("p", kept, classes="lead", key="kept"),
+        _actions(*buttons),
     ]
 
 
 def _sure(what: str) -> Callable[[Screen, Texts], list[Node]]:
     def view(screen: Screen, texts: Texts) -> list[Node]:
+        if screen.get("waiting"):
+            return [_hero("wait", texts("my_data.erasing")), node("p", texts("issue.text"))]
         return [
             _heading(texts(f"{what}.title")),
             node("p", texts(f"{what}.text")),
@@ -273,7 +300,7 @@ _SIMPLE: dict[str, Callable[[Screen, Texts], list[Node]]] = {
 }
 
 
-def _bar(texts: Texts) -> Node:
+def _bar(texts: Texts, wanted: Sequence[str]) -> Node:
     buttons = [
         node(
             "button",
@@ -284,6 +311,7 @@ def _bar(texts: Texts) -> Node:
             aria_pressed="true" if each.code == texts.code else "false",
         )
         for each in languages().values()
+        if each.code in wanted
     ]
     return node(
         "div",
@@ -310,8 +338,9 @@ def _say(screen: Screen, texts: Texts) -> str:
     if left is not None and left <= WARN_S:
         return texts("common.seconds_left", seconds=WARN_S)
     if screen["state"] == "pay" and screen["paid_cents"]:
+        currency = screen.get("currency", "EUR")
         return texts(
-            "pay.say", paid=texts.money(screen["paid_cents"]), missing=texts.money(screen["missing_cents"])
+            "pay.say", paid=texts.money(screen["paid_cents"], currency), missing=texts.money(screen["missing_cents"], currency)
         )
     return ""
 
@@ -323,13 +352,15 @@ def make_view(screen: Screen, *, zone: tzinfo | None = None) -> View:
     state = screen["state"]
     rows = screen.get("rows")
     scene = f"my_data {'ask' if rows is None else 'rows' if rows else 'none'}" if state == "my_data" else state
+    if screen.get("waiting"):
+        scene = f"{state} waiting"
     inside = _my_data(screen, texts, zone) if state == "my_data" else _SIMPLE[state](screen, texts)
-    has_field = state == "my_data" and rows is None
+    has_field = scene == "my_data ask"
     rider = node(
         "div",
         node(
             "div",
-            _bar(texts),
+            _bar(texts, screen.get("languages") or list(known)),
             node("section", *inside, classes=f"scene scene-{state}", key=scene, aria_labelledby=HEADING),
             _foot(screen, texts),
             classes="screen",
