@@ -192,9 +192,12 @@ def add(
 
 def main() -> None:
     """``python -m gateway``: the same commands, without the front door."""
+    from gateway.consent.commands import app_notice
+
     app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
     app.command("run")(run)
     app.add_typer(app_device, name="device")
+    app.add_typer(app_notice, name="notice")
     try:
         app()
     except UserError as error:
