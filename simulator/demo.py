@@ -149,8 +149,20 @@ def run_folder(data: Path) -> Iterator[Path]:
 class Demo:
     """One run. `start`, then `progress` as often as wanted, then `finish`; `close` in any case."""
 
-    def __init__(self, backend: Backend, folder: Path, *, seed: int, micropython: bool | None = None) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        folder: Path,
+        *,
+        seed: int,
+        micropython: bool | None = None,
+        lanes: int = LANES,
+        quiet: bool = False,
+    ) -> None:
+        """`quiet`: nobody comes by themselves, only riders who are sent by hand."""
         self.backend = backend
+        self._lanes = lanes
+        self._quiet = quiet
         self.seed = seed
         self.folder = folder
         self._micropython = micropython
@@ -166,7 +178,7 @@ class Demo:
     def start(self) -> None:
         """Provision, then broker, gateway, devices, riders."""
         demand = evening_peak()
-        ways = {f"gate-{n + 1}": way for n, way in enumerate(lane_ways(LANES, demand))}
+        ways = {f"gate-{n + 1}": way for n, way in enumerate(lane_ways(self._lanes, demand))}
         settings = self.backend.provision(SITE, list(ways), distant_day_start_ms(int(time.time() * 1000)))
         host, port = self.backend.start_broker()
         for name, values in settings.items():
@@ -180,7 +192,7 @@ class Demo:
         self.station = LiveStation(
             settings,
             ways,
-            demand,
+            None if self._quiet else demand,
             self.folder,
             seed=self.seed,
             micropython=self._micropython,
