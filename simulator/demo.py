@@ -25,7 +25,7 @@ from typing import Any, Protocol
 from simulator.broker_log import BrokerLog
 from simulator.errors import UserError
 from simulator.gateline_page import GatelinePage
-from simulator.held import held
+from simulator.held import held, held_nullifiers
 from simulator.linkage.located import declined_located
 from simulator.live import LiveStation, distant_day_start_ms
 from simulator.locked import locked_folder
@@ -83,6 +83,7 @@ class Summary:
     erased: int
     tallied: int
     held: int
+    spent: int
     stored: int
     duplicates_refused: int
     duplicates_stored: int
@@ -207,9 +208,11 @@ class Demo:
             # The table first: what devices hold moves there, and truth is written before any device sees it. So what
             # is read here may be missing for a moment, and can't be there twice or lack its truth.
             facts = self.backend.facts()
-            open_counts = {name: held(self.folder / "devices" / name) for name in self.station.lanes}
+            devices = self.folder / "devices"
+            open_counts = {name: held(devices / name) for name in self.station.lanes}
+            used = {nullifier for name in self.station.lanes for nullifier in held_nullifiers(devices / name)}
             expected = self.station.loop.call(self.station.truth.expected)
-            self._reckoned = reckon(expected, facts, open_counts), facts
+            self._reckoned = reckon(expected, facts, open_counts, used), facts
             self._reckoned_at = time.monotonic()
         return self._reckoned
 
@@ -267,6 +270,7 @@ class Demo:
             erased=reckoning.erased,
             tallied=reckoning.tallied,
             held=reckoning.held,
+            spent=reckoning.spent,
             stored=facts["stored"],
             duplicates_refused=facts["duplicates_refused"],
             duplicates_stored=facts["duplicates_stored"] - reckoning.repeated,

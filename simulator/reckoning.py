@@ -25,6 +25,7 @@ class Reckoning:
     tallied: int
     held: int = 0
     erased: int = 0
+    spent: int = 0
     repeated: int = 0
 
 
@@ -34,20 +35,23 @@ def fingerprint(handle: str) -> str:
 
 
 def reckon(
-    expected: Mapping[str, LaneExpectation], facts: Mapping[str, Any], held: Mapping[str, Mapping[str, int]] = {}
+    expected: Mapping[str, LaneExpectation],
+    facts: Mapping[str, Any],
+    held: Mapping[str, Mapping[str, int]] = {},
+    held_nullifiers: Set[str] = frozenset(),
 ) -> Reckoning:
     """Compare what a perfect system would hold with what the database holds.
 
-    `facts` has `erased` {fingerprint} (optional), `passages` [(device, way, handle)], `tallied` {device: {entries,
-    exits, paid, free, declined, irregular}} and `irregular` {(device, what): count}. Consented passages are compared
-    one by one by (device, way, handle); those without consent, the free ones and the ways of both by the tallies' sums
-    per device; tailgaters by the irregular records.
+    `facts` has `erased` {fingerprint} and `spent` {nullifier} (both optional), `passages` [(device, way, handle)],
+    `tallied` {device: {entries, exits, paid, free, declined, irregular}} and `irregular` {(device, what): count}.
+    Consented passages are compared one by one by (device, way, handle); those without consent, the free ones and the
+    ways of both by the tallies' sums per device; tailgaters by the irregular records.
 
     A full outbox folds consented passages into a tally, where they are paid and not declined: so many missing handles,
     and no more, are there after all. `held` is what devices have counted and not told yet, per device with the members
-    of `tallied`: it is neither lost nor told. `repeated` is how often one medium rightly passed one gate more than once
-    (a day pass), which looks like a duplicate to whoever knows only the table. What a dying device may or may not have
-    noted (`uncertain`) is neither lost nor invented.
+    of `tallied`: it is neither lost nor told, and so are `held_nullifiers`. `repeated` is how often one medium rightly
+    passed one gate more than once (a day pass), which looks like a duplicate to whoever knows only the table. What a
+    dying device may or may not have noted (`uncertain`) is neither lost nor invented.
     """
     passages: dict[str, Counter[tuple[str, str]]] = {}
     for device, way, handle in facts["passages"]:
@@ -69,8 +73,11 @@ def reckon(
         again = expected[device].again if device in expected else Counter[str]()
         repeated += sum(1 for count in again.values() if count)
     tallied = sum(tally["entries"] + tally["exits"] for tally in facts["tallied"].values())
+    spent = set(facts.get("spent", ()))
+    used = {nullifier for lane in expected.values() for nullifier in lane.nullifiers}
+    lost += len(used - spent - held_nullifiers)
     still_held = sum(counts.get("entries", 0) + counts.get("exits", 0) for counts in held.values())
-    return Reckoning(lost, invented, len(facts["passages"]), tallied, still_held, erased, repeated)
+    return Reckoning(lost, invented, len(facts["passages"]), tallied, still_held, erased, len(spent), repeated)
 
 
 def _reckon_lane(

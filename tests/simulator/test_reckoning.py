@@ -178,3 +178,10 @@ def test_what_was_erased_is_not_lost_and_may_not_be_there() -> None:
     table["passages"] = [("gate-1", "entry", "bb")]
     found = reckon(expected, table)
     assert (found.lost, found.invented, found.erased, found.recorded) == (0, 0, 1, 1)
+
+
+def test_a_used_single_is_in_the_spent_set_or_still_at_its_gate() -> None:
+    expected = {"gate-1": LaneExpectation("entry", nullifiers={"n1", "n2", "n3"})}
+    table: dict[str, Any] = {"passages": [], "tallied": {}, "irregular": {}, "spent": {"n1", "exchanged"}}
+    found = reckon(expected, table, {}, {"n2"})
+    assert (found.lost, found.invented, found.spent) == (1, 0, 2)
