@@ -12,7 +12,7 @@ STAMP := $(VENV)/.stamp
 LOCKS := requirements.txt requirements-stubs.txt
 
 # Directories that are checked as strictly as can be; `bench` joins them when it is there.
-STRICT := gateline.py gateway pytest_gateline simulator tests $(wildcard bench)
+STRICT := gateline.py firmware/kiosk/touch gateway pytest_gateline simulator tests $(wildcard bench)
 
 # A virtual environment holds its own absolute path, so one that was moved or copied is not done: the stamp says where.
 ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))

@@ -1,7 +1,8 @@
 """The machine around an emulated kiosk's screen: coin slot, coin cup and ticket tray, as nodes.
 
-Rules: it stands visibly apart from the rider's screen, and only where the hardware is emulated. What it shows is what lies
-in the machine now: a ticket that was taken is gone from the page. Its events begin with "machine" and go to the hardware.
+Rules: it stands visibly apart from the rider's screen, and only where the hardware is emulated. What it shows is what
+lies in the machine now: a ticket that was taken is gone from the page. Its events begin with "machine" and go to the
+hardware.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ SMALL_COIN_CENTS = 50
 
 @lru_cache(maxsize=1)
 def qr_code(text: str) -> str:
-    """`text` as a QR code: a data URI of an SVG. Capitals and digits fit the alphanumeric mode, which keeps it small."""
+    """`text` as a QR code, a data URI of an SVG. Its capitals and digits fit the alphanumeric mode: a small code."""
     return segno.make(text, error="m", micro=False, boost_error=False).svg_data_uri(scale=4, border=4, light="#fff")
 
 
@@ -107,7 +108,7 @@ def _tray(machine: Mapping[str, Any], texts: Texts) -> Node:
 
 
 def around(machine: Mapping[str, Any], texts: Texts) -> Node:
-    """The whole machine: {"coins": [cents…], "cup_cents", "ticket": {"pass_text", "receipt"} or None, "present_url"}."""
+    """The whole machine: {"coins": [cents…], "cup_cents", "ticket": {"pass_text", "receipt"}, "present_url"}."""
     return node(
         "aside",
         node("h2", texts("machine.title")),

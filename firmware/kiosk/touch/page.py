@@ -1,8 +1,8 @@
 """Draws views in browsers by NiceGUI and tells the kiosk what was pressed; decides nothing about a sale.
 
-Rules: the document that is served holds nothing of any rider, what a rider sees comes over the socket afterwards and goes
-again when the screen changes; nothing is kept in a cookie, a storage or the server's files. A browser shows what the
-kiosk's one screen shows, so two browsers show the same. A press counts only for the screen on which it was made.
+Rules: the document that is served holds nothing of any rider; what a rider sees comes over the socket afterwards, and
+goes again when the screen changes; nothing is kept in a cookie, a storage or the server's files. A browser shows what
+the kiosk's one screen shows, so two browsers show the same. A press counts only for the screen on which it was made.
 """
 
 from __future__ import annotations
@@ -94,9 +94,8 @@ class Drawn:
             self.element.props.update(new.props)
             self.element.update()
         kept = 0
-        while (
-            kept < min(len(self.children), len(new.children))
-            and self.same(self.children[kept].node, new.children[kept])
+        while kept < min(len(self.children), len(new.children)) and self.same(
+            self.children[kept].node, new.children[kept]
         ):
             self.children[kept].become(new.children[kept])
             kept += 1

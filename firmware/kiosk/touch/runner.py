@@ -1,8 +1,8 @@
 """A kiosk's loop on a thread of its own, and what the page sees of it.
 
 Rules: only this thread calls the kiosk; pages put what was pressed into a queue, and read the screen that the loop
-published last. A kiosk that fails is shown as out of order, and the process ends: money and pass are safe in the ledger,
-and whoever watches the process starts it anew.
+published last. A kiosk that fails is shown as out of order, and the process ends: money and pass are safe in the
+ledger, and whoever watches the process starts it anew.
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ class Runner:
             self._pressed.put_nowait(event)
         except queue.Full:
             log.warning("The kiosk is too busy; a press was dropped.")
+        self._board.wake()
 
     def start(self, on_failure: Callable[[], None]) -> None:
         """Begin; `on_failure` is called, from the loop's thread, when the kiosk has failed."""

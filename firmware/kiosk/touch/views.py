@@ -1,8 +1,8 @@
 """Every screen of the kiosk as a tree of nodes, from the engine's `screen()` and one language's texts.
 
-Rules: pure; a view shows only what the kiosk's screen says now. A pass never appears on the rider's screen (it is on the
-paper). Yes and No are made by one function, so that neither weighs more; No stands first, and none has the focus: Enter
-and Escape answer nothing. Texts come from the language files, the notice from the gateway.
+Rules: pure; a view shows only what the kiosk's screen says now. A pass never appears on the rider's screen (it is on
+the paper). Yes and No are made by one function, so that neither weighs more; No stands first, and none has the focus:
+Enter and Escape answer nothing. Texts come from the language files, the notice from the gateway.
 """
 
 from __future__ import annotations
@@ -89,7 +89,9 @@ def _tile(drawing: str, title: str, what: str, event: Event, id_: str, price: st
     inside = [icon(drawing), node("b", title), node("span", what)]
     if price:
         inside.append(node("span", price, classes="price"))
-    return node("button", *inside, classes="press tile quiet" if quiet else "press tile", event=event, type="button", id=id_)
+    return node(
+        "button", *inside, classes="press tile quiet" if quiet else "press tile", event=event, type="button", id=id_
+    )
 
 
 def _choose(screen: Screen, texts: Texts) -> list[Node]:
@@ -139,7 +141,7 @@ PARTS = ("what", "why", "how_long", "who", "no", "withdraw", "beware", "contact"
 
 
 def _notice(text: str, texts: Texts) -> list[Node]:
-    """The paragraphs; with headings where they are those that every notice has, else (a later gateway's) as they come."""
+    """The paragraphs; with headings where they are those that every notice has, else as they come."""
     question, *others = (part for part in text.split("\n\n") if part.strip())
     parts: list[Node] = []
     for number, paragraph in enumerate(others):
@@ -340,7 +342,9 @@ def _say(screen: Screen, texts: Texts) -> str:
     if screen["state"] == "pay" and screen["paid_cents"]:
         currency = screen.get("currency", "EUR")
         return texts(
-            "pay.say", paid=texts.money(screen["paid_cents"], currency), missing=texts.money(screen["missing_cents"], currency)
+            "pay.say",
+            paid=texts.money(screen["paid_cents"], currency),
+            missing=texts.money(screen["missing_cents"], currency),
         )
     return ""
 
