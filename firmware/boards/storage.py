@@ -15,6 +15,13 @@ except AttributeError:  # CPython
     def _entries(folder):  # type: ignore[misc]
         return [(name,) for name in os.listdir(folder)]
 
+try:
+    sync = os.sync
+except AttributeError:  # MicroPython's unix port; littlefs commits when the file is closed
+
+    def sync():
+        pass
+
 
 class FileStorage:
     """Files in one folder, on MicroPython and CPython alike. Raises OSError (28: no space left) as the system does."""
@@ -64,6 +71,17 @@ class FileStorage:
     def append(self, name, data):
         with open(self._path(name), "ab") as file:
             file.write(data)
+
+    def overwrite(self, name):
+        """Zeros over the whole file, in place: needs no room, and may be torn. What a file system keeps of the old
+        bytes elsewhere (littlefs, a journal, worn flash) this can't reach."""
+        path = self._path(name)
+        with open(path, "r+b") as file:
+            size = file.seek(0, 2)
+            file.seek(0)
+            file.write(bytes(size))
+            file.flush()
+        sync()
 
     def remove(self, name):
         os.remove(self._path(name))

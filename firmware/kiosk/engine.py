@@ -15,7 +15,7 @@ Rules:
 
 Events: ("buy",) ("my_data",) ("choose", product) ("coin", cents) ("answer", True|False) ("cancel",) ("back",)
 ("taken",) ("show", 297 bytes or QR text) ("withdraw",) ("erase",) ("language", code)
-("signed", sale, signature) ("sign_refused", sale, reason) ("printed",) ("print_failed",) or ("print_failed", "nothing")
+("signed", sale, signature) ("sign_refused", sale, reason) ("printed",) ("print_failed",) or ("print_failed", "nothing"): both may name the job last, as document["job"] has it
 ("rows", list) ("rows_failed",) ("erased", count) ("erase_failed",) ("fault", what) ("mended", what)
 ("notice", the gateway's notice as a dictionary).
 
@@ -23,6 +23,8 @@ Effects: ("coins", True|False) ("escrow", "keep"|"return") ("sign", sale, key id
 ("exchange", sale, key id in hex, blinded, nullifier in hex, last day of the old key) ("rows", tokens in hex)
 ("erase", tokens in hex) ("print", document).
 """
+
+from binascii import hexlify
 
 from chumicro_timing import ticks_add, ticks_diff
 
@@ -37,10 +39,10 @@ _NEVER = None
 
 
 class Kiosk:
-    """``settings``: KioskSettings; ``keys``: what may be sold (see tickets.py); ``random_bytes``: the system's;
+    """``settings``: KioskSettings; ``keys``: what may be sold (a KeyList); ``random_bytes``: the system's;
     ``reporter``: KioskReporter. ``now`` is in ticks, ``epoch_ms`` since 1970, or None while the clock is not valid."""
 
-    def __init__(self, settings, storage, keys, random_bytes, reporter):
+    def __init__(self, settings, storage, keys, random_bytes, reporter, notice=None):
         self._settings = settings
         self._storage = storage
         self._keys = keys
@@ -48,8 +50,10 @@ class Kiosk:
         self._reporter = reporter
         self._ledger = books.Ledger(storage)
         self._effects = []
-        self._faults = set()
-        self._notice = None
+        self._faults = set()  # what the caller has told
+        self._own_faults = set()  # what was found out here, and is tried anew after a pause
+        self._notice = notice
+        self._job = 0
         self._now = 0
         self._epoch_ms = None
         self._allowed = _NEVER
@@ -96,7 +100,7 @@ class Kiosk:
             "waiting": self._waiting,
             "pass_text": None,
             "receipt": None,
-            "list_hash": self._keys.hash(),
+            "list_hash": self._keys.hash,
             "seconds_left": None,
             "why": self._why,
             "owed": self._ledger.stage != books.IDLE,
@@ -146,6 +150,7 @@ class Kiosk:
                 self._faults.add(event[1])
             elif name == "mended":
                 self._faults.discard(event[1])
+                self._own_faults.discard(event[1])
             self._allowed = table.TABLE[self.state].get(name)
             if self._allowed is None:
                 self.ignored += 1
@@ -177,7 +182,7 @@ class Kiosk:
         elif self.state == table.OUT_OF_ORDER and not self._blocked():
             self._home()
         # Faults that no hand mends, and an unfinished end, are looked at again after a pause.
-        if self._pause is None and (self._faults or self._unfinished()):
+        if self._pause is None and (self._own_faults or self._unfinished()):
             self._pause = ticks_add(self._now, self._settings.pause_ms)
         accepting = self.state == table.PAY and self._paid_cents < self._settings.prices[self._product]
         if accepting != self._accepting:
@@ -225,7 +230,7 @@ class Kiosk:
     def _blocked(self):
         """Why nothing can be sold now, or None."""
         for what in ("printer", "escrow", "coins", "storage", "gateway"):
-            if what in self._faults:
+            if what in self._faults or what in self._own_faults:
                 return what
         if self._faults:
             return "fault"
@@ -283,7 +288,12 @@ class Kiosk:
             self._to(table.PAY)
 
     def _on_coin(self, cents):
-        if self.state == table.PAY:
+        if self.state == table.PAY and cents <= 0:
+            # Something lies in the escrow whose worth nobody knows.
+            self._return_money()
+            self._why = "unknown_coin"
+            self._extend()
+        elif self.state == table.PAY:
             self._paid(cents)
         elif self.state == table.ASK:
             # It was under way when the slot closed.
@@ -366,7 +376,7 @@ class Kiosk:
             number = self._ledger.next_number()
             nonce, inverse, blinded = tickets.prepare(key, self._random_bytes)
             sale = books.Sale(
-                number, kind, product, choice, key.notice, key.id, key.n, key.start, key.to, nullifier, to_day
+                number, kind, product, choice, key.notice, key.id, key.n, key.first, key.to, nullifier, to_day
             )
             self._ledger.open(sale, nonce, inverse, blinded)
         except OSError:
@@ -383,12 +393,11 @@ class Kiosk:
 
     def _ask_signature(self):
         sale = self._ledger.sale
+        key_id = hexlify(sale.key_id).decode()
         if sale.kind == books.BUY:
-            self._effects.append(("sign", sale.number, sale.key_id, sale.blinded))
+            self._effects.append(("sign", sale.number, key_id, sale.blinded))
         else:
-            self._effects.append(
-                ("exchange", sale.number, sale.key_id, sale.blinded, sale.nullifier, sale.to_day)
-            )
+            self._effects.append(("exchange", sale.number, key_id, sale.blinded, sale.nullifier, sale.to_day))
         self._retry = ticks_add(self._now, self._settings.answer_ms)
 
     def _open_sale(self, number, stage):
@@ -449,7 +458,12 @@ class Kiosk:
         sale = self._ledger.sale
         made = tickets.finish(sale, sale.signature)
         if made is None:  # the storage has spoilt it: ask again, the same signature comes
-            self._ledger.unsigned()
+            try:
+                self._ledger.unsigned()
+            except OSError:
+                self._storage_failed()
+                self._out_of_order("storage")
+                return
             self._ask_signature()
             return
         self._document = receipt.ticket(self._settings, self._keys, self._notice, self.language, sale, made)
@@ -460,21 +474,35 @@ class Kiosk:
             self._to(table.ISSUE)
         self._deadline = ticks_add(self._now, self._settings.print_ms)
         self._retry = None
-        self._effects.append(("print", self._document))
+        self._print(self._document)
 
-    def _on_printed(self):
-        if self._ledger.stage != books.SIGNED_STAGE or self._document is None:
+    def _print(self, document):
+        self._job += 1
+        document["job"] = self._job
+        self._effects.append(("print", document))
+
+    def _printing(self, job):
+        """Whether this is the printer's word about the pass that is being made."""
+        if self._ledger.stage != books.SIGNED_STAGE or self._document is None or self._printed:
             self.ignored += 1
+            return False
+        if job is not None and job != self._document["job"]:
+            self.ignored += 1
+            return False
+        return True
+
+    def _on_printed(self, job=None):
+        if not self._printing(job):
             return
+        self._own_faults.discard("printer")
         self._printed = True
         self._to(table.HAND_OVER)
         self._settle()
 
-    def _on_print_failed(self, how=""):
-        if self._ledger.stage != books.SIGNED_STAGE or self._document is None:
-            self.ignored += 1
+    def _on_print_failed(self, how="", job=None):
+        if not self._printing(job):
             return
-        self._faults.add("printer")
+        self._own_faults.add("printer")
         if how == "nothing" and self._ledger.sale.kind == books.BUY:
             try:
                 self._ledger.unsigned()
@@ -496,7 +524,7 @@ class Kiosk:
         self._why = why
         self._document = None
         if why == UNREACHABLE:
-            self._faults.add("gateway")
+            self._own_faults.add("gateway")
         self._to(table.SORRY)
 
     def _settle(self):
@@ -517,7 +545,7 @@ class Kiosk:
         self._closing = True
 
     def _storage_failed(self):
-        self._faults.add("storage")
+        self._own_faults.add("storage")
 
     # -- what is done again
 
@@ -528,9 +556,10 @@ class Kiosk:
 
     def _look_again(self):
         """After a pause: faults that mend by themselves are tried anew, and so is what is owed."""
-        self._faults.discard("gateway")
-        if "storage" in self._faults and tickets.writable(self._storage):
-            self._faults.discard("storage")
+        self._own_faults.discard("gateway")
+        self._own_faults.discard("printer")
+        if "storage" in self._own_faults and tickets.writable(self._storage):
+            self._own_faults.discard("storage")
         if self._unfinished():
             self._settle()
         elif self.state == table.OUT_OF_ORDER and not self._closing:
@@ -548,7 +577,7 @@ class Kiosk:
 
     def _on_fault(self, what):
         stage = self._ledger.stage
-        if self.state in (table.HAND_OVER, table.SORRY):
+        if self.state in (table.HAND_OVER, table.SORRY, table.OUT_OF_ORDER):
             return
         if self.state == table.ISSUE:
             if stage == books.ASKED and what in ("printer", "escrow") and self._ledger.sale.kind == books.BUY:
@@ -591,7 +620,7 @@ class Kiosk:
 
     def _issue_timed_out(self):
         if self._ledger.stage == books.SIGNED_STAGE:  # the printer says nothing
-            self._faults.add("printer")
+            self._own_faults.add("printer")
             self._out_of_order("printer")
         elif self._ledger.sale.kind == books.BUY:
             self._refund(UNREACHABLE)
@@ -670,7 +699,7 @@ class Kiosk:
         self._rows = []
         self._erased = count
         self._to(table.MY_DATA)
-        self._effects.append(("print", receipt.erasure(self._settings, self.language, self._epoch_ms, count)))
+        self._print(receipt.erasure(self._settings, self.language, self._epoch_ms, count))
 
     def _on_erase_failed(self):
         if self._waiting:

@@ -44,9 +44,13 @@ BUY = "buy"
 EXCHANGE = "exchange"
 
 
+def _hex(raw):
+    return hexlify(raw).decode()
+
+
 class Sale:
-    """One open sale or exchange. ``kind`` BUY or EXCHANGE; ``modulus`` 256 bytes and ``key_id`` 16 hex digits of the
-    key, valid on the service days ``first`` to ``last``; ``nullifier`` (hex) and ``to_day`` of the old pass of an
+    """One open sale or exchange. ``kind`` BUY or EXCHANGE; ``modulus`` (256 bytes) and ``key_id`` (8) of the key,
+    valid on the service days ``first`` to ``last``; ``nullifier`` (hex) and ``to_day`` of the old pass of an
     exchange, else "-" and 0. The secrets are None once they are overwritten."""
 
     def __init__(self, number, kind, product, choice, notice, key_id, modulus, first, last, nullifier="-", to_day=0):
@@ -68,13 +72,15 @@ class Sale:
 
     def encode(self):
         head = "%d %s %s %s %s " % (self.number, self.kind, self.product, self.choice, self.notice)
-        key = "%s %s %d %d " % (self.key_id, hexlify(self.modulus).decode(), self.first, self.last)
+        key = "%s %s %d %d " % (_hex(self.key_id), _hex(self.modulus), self.first, self.last)
         return (head + key + "%s %d" % (self.nullifier, self.to_day)).encode()
 
 
 def _decode(data):
     f = data.decode().split(" ")
-    return Sale(int(f[0]), f[1], f[2], f[3], f[4], f[5], unhexlify(f[6]), int(f[7]), int(f[8]), f[9], int(f[10]))
+    return Sale(
+        int(f[0]), f[1], f[2], f[3], f[4], unhexlify(f[5]), unhexlify(f[6]), int(f[7]), int(f[8]), f[9], int(f[10])
+    )
 
 
 class Ledger:
@@ -143,9 +149,15 @@ class Ledger:
         self.sale.signature = signature
         self.stage = SIGNED_STAGE
 
+    def hold(self, signature):
+        """The signature, in memory alone: for an exchange on a storage that takes nothing more."""
+        self.sale.signature = signature
+        self.stage = SIGNED_STAGE
+
     def unsigned(self):
         """Back to ASKED, where surely nothing was printed: the only way from a signature to a refund."""
-        self._storage.remove(SIGNED)
+        if self._storage.read(SIGNED) is not None:
+            self._storage.remove(SIGNED)
         self.sale.signature = None
         self.stage = ASKED
 

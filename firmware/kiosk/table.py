@@ -22,8 +22,12 @@ TABLE = {
     OUT_OF_ORDER: {
         "mended": (START, OUT_OF_ORDER, ISSUE),
         "fault": (OUT_OF_ORDER,),
-        "coin": (OUT_OF_ORDER,),
+        "coin": (OUT_OF_ORDER, SORRY),
         "language": (OUT_OF_ORDER,),
+        "signed": (ISSUE, OUT_OF_ORDER),
+        "sign_refused": (OUT_OF_ORDER, SORRY),
+        "printed": (HAND_OVER,),
+        "print_failed": (OUT_OF_ORDER, SORRY),
         TIMED_OUT: (START, OUT_OF_ORDER, ISSUE),
     },
     START: {
@@ -45,7 +49,7 @@ TABLE = {
         TIMED_OUT: (START,),
     },
     PAY: {
-        "coin": (PAY, ASK),
+        "coin": (PAY, ASK, ISSUE, SORRY),
         "cancel": (START,),
         "back": (START,),
         "language": (PAY,),
@@ -66,7 +70,7 @@ TABLE = {
         "sign_refused": (ISSUE, SORRY, OUT_OF_ORDER),
         "printed": (HAND_OVER,),
         "print_failed": (OUT_OF_ORDER, SORRY),
-        "coin": (ISSUE, SORRY),
+        "coin": (ISSUE, SORRY, OUT_OF_ORDER),
         "language": (ISSUE,),
         "fault": (ISSUE, OUT_OF_ORDER),
         "mended": (ISSUE,),

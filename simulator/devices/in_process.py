@@ -31,6 +31,7 @@ class Storage(Protocol):
     def lines(self, name: str) -> Iterator[bytes]: ...
     def write(self, name: str, data: bytes) -> None: ...
     def append(self, name: str, data: bytes) -> None: ...
+    def overwrite(self, name: str) -> None: ...
     def remove(self, name: str) -> None: ...
 
 
@@ -54,6 +55,9 @@ class MemoryStorage:
 
     def append(self, name: str, data: bytes) -> None:
         self.files[name] = self.files.get(name, b"") + data
+
+    def overwrite(self, name: str) -> None:
+        self.files[name] = bytes(len(self.files[name]))
 
     def remove(self, name: str) -> None:
         del self.files[name]

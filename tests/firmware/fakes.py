@@ -56,6 +56,9 @@ class MemoryStorage:
     def append(self, name: str, data: bytes) -> None:
         self._change("append", name, data)
 
+    def overwrite(self, name: str) -> None:
+        self._change("overwrite", name, bytes(len(self.files[name])))
+
     def remove(self, name: str) -> None:
         self._change("remove", name, b"")
 
@@ -70,6 +73,8 @@ def apply_change(files: "dict[str, bytes]", what: str, name: str, data: bytes) -
         files[name] = data
     elif what == "append":
         files[name] = files.get(name, b"") + data
+    elif what == "overwrite":
+        files[name] = data + files[name][len(data) :]
     else:
         del files[name]
 
@@ -79,12 +84,12 @@ def power_cuts(
 ) -> "Iterator[tuple[int, MemoryStorage]]":
     """Every state that a power cut can leave: ``(changes that were complete, what is in storage)``.
 
-    An append may be torn at any byte; a write or a removal happened or did not.
+    An append and an overwriting may be torn at any byte; a write or a removal happened or did not.
     """
     files = dict(before)
     for done, (what, name, data) in enumerate(changes):
         yield done, MemoryStorage(files)
-        if what == "append":
+        if what in ("append", "overwrite"):
             for torn in range(1, len(data)):
                 state = MemoryStorage(files)
                 apply_change(state.files, what, name, data[:torn])

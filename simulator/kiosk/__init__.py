@@ -1,0 +1,1 @@
+"""A kiosk's emulated hardware."""
