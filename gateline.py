@@ -74,6 +74,14 @@ def _join_fleet(app: typer.Typer) -> None:
     app.command("fleet")(fleet)
 
 
+def _join_kiosk(app: typer.Typer) -> None:
+    # The kiosk is firmware, its emulated hardware the simulator's: they meet here.
+    from firmware.kiosk.touch.command import kiosk_command
+    from simulator.kiosk.paced import PacedKiosk
+
+    app.command("kiosk")(kiosk_command(PacedKiosk))
+
+
 Join = Callable[[typer.Typer], None]
 
 GROUPS: dict[str, Join] = {
@@ -86,6 +94,7 @@ GROUPS: dict[str, Join] = {
     "gateway": _join_gateway,
     "device": _join_device,
     "notice": _join_notice,
+    "kiosk": _join_kiosk,
 }
 """Every command group, in the order in which the help lists them."""
 
@@ -116,8 +125,8 @@ def build(words: Sequence[str], groups: dict[str, Join] = GROUPS) -> typer.Typer
 
 
 def user_errors() -> tuple[type[Exception], ...]:
-    """The `UserError` of each side that has been imported: the other can't have raised one."""
-    modules = (sys.modules.get(f"{side}.errors") for side in ("gateway", "simulator"))
+    """The `UserError` of each side that has been imported: the others can't have raised one."""
+    modules = (sys.modules.get(f"{side}.errors") for side in ("gateway", "simulator", "firmware.kiosk.touch"))
     return tuple(module.UserError for module in modules if module is not None)
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from tests.browser.conftest import OpenPage, Watched
 from tests.support import wait_until
-from tests.touch.screens import EMPTY_MACHINE, PASS_TEXT, RECEIPT, Puppet, notice, screens
+from tests.touch.screens import EMPTY_MACHINE, PASS_TEXT, RECEIPT, TICKET, Puppet, notice, screens
 from tests.touch.serving import Pages
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
@@ -213,7 +213,7 @@ def test_nothing_of_the_last_rider_is_left(pages: Pages, open_page: OpenPage) ->
     page = open_page(pages.add(puppet), viewport=HD)
     began = page.page.evaluate("history.length")
     puppet.show(**screens()["hand_over"])
-    puppet.put(ticket={"pass_text": PASS_TEXT, "receipt": RECEIPT})
+    puppet.put(ticket=TICKET | {"receipt": RECEIPT})
     page.until("(text) => document.getElementById('qr-text')?.textContent === text", PASS_TEXT)
     code = page.page.get_attribute("#qr", "src")
     assert code is not None and code.startswith("data:image/svg+xml")
@@ -273,7 +273,7 @@ def test_pictures_for_the_documentation(pages: Pages, open_page: OpenPage, scree
     for name, screen, language, viewport, scheme in PICTURES:
         puppet = Puppet(EMPTY_MACHINE if name == "machine" else None)
         if name == "machine":
-            puppet.put(ticket={"pass_text": PASS_TEXT, "receipt": None}, present_url="http://127.0.0.1:9/present")
+            puppet.put(ticket=TICKET, present_url="http://127.0.0.1:9/present")
         shown = screens()[screen] | {"language": language}
         if screen == "ask":
             shown["notice"] = notice(language)
@@ -315,7 +315,7 @@ CONTRASTS = """() => {
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_text_has_a_contrast_of_seven_to_one(pages: Pages, open_page: OpenPage, scheme: Any) -> None:
-    puppet = Puppet(EMPTY_MACHINE | {"ticket": {"pass_text": PASS_TEXT, "receipt": RECEIPT}, "cup_cents": 50})
+    puppet = Puppet(EMPTY_MACHINE | {"ticket": TICKET | {"receipt": RECEIPT}, "cup_cents": 50})
     page = open_page(pages.add(puppet), viewport=HD, color_scheme=scheme)
     grounds = {"light": "rgb(244, 241, 234)", "dark": "rgb(16, 20, 27)"}
     for screen in screens().values():
@@ -365,7 +365,7 @@ def test_the_machine_around_the_screen(pages: Pages, open_page: OpenPage) -> Non
     )
     assert rider["right"] <= machine["left"], "the machine stands beside the rider's screen"
     page.page.click("text=2 €")
-    puppet.put(cup_cents=150, ticket={"pass_text": PASS_TEXT, "receipt": RECEIPT})
+    puppet.put(cup_cents=150, ticket=TICKET | {"receipt": RECEIPT})
     page.page.click("#take-money")
     page.page.click("#take-ticket")
     wait_until(lambda: len(puppet.pressed) == 3, "three presses")
@@ -381,7 +381,7 @@ def test_the_machine_around_the_screen(pages: Pages, open_page: OpenPage) -> Non
 def test_nothing_leaves_the_machine(pages: Pages, open_page: OpenPage) -> None:
     puppet = Puppet(EMPTY_MACHINE)
     page = open_page(pages.add(puppet), viewport=HD)
-    puppet.put(ticket={"pass_text": PASS_TEXT, "receipt": RECEIPT})
+    puppet.put(ticket=TICKET | {"receipt": RECEIPT})
     for screen in screens().values():
         puppet.show(**screen)
         shows(page, screen["state"])

@@ -11,7 +11,7 @@ from firmware.kiosk.touch.nodes import Node, find, node, words
 from firmware.kiosk.touch.texts import keys, languages
 from firmware.kiosk.touch.views import FIELD, HEADING, PARTS, make_view, row_in_words
 from tests.support import ROOT
-from tests.touch.screens import EMPTY_MACHINE, PASS_TEXT, RECEIPT, ROWS, notice, screens
+from tests.touch.screens import EMPTY_MACHINE, PASS_TEXT, RECEIPT, ROWS, TICKET, notice, screens
 
 TEXTS = sorted((ROOT / "firmware" / "kiosk" / "touch" / "texts").glob("*.toml"))
 
@@ -83,7 +83,7 @@ def test_an_unknown_language_is_english() -> None:
 def test_no_pass_is_ever_on_the_riders_screen(screen: dict[str, Any]) -> None:
     shown = {**screen, "pass_text": PASS_TEXT, "receipt": RECEIPT, "language": "en"}
     assert PASS_TEXT not in everything(make_view(shown).root)
-    ticket = {"pass_text": PASS_TEXT, "receipt": RECEIPT}
+    ticket = TICKET | {"receipt": RECEIPT}
     view = make_view({**shown, "machine": {**EMPTY_MACHINE, "ticket": ticket}})
     assert PASS_TEXT not in everything(find(view.root, id="rider")[0])
     assert PASS_TEXT in everything(find(view.root, id="machine")[0])

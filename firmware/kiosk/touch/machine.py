@@ -73,42 +73,58 @@ def _tray(machine: Mapping[str, Any], texts: Texts) -> Node:
         forget()
         return node("div", title, node("p", texts("machine.tray_empty")), classes="part", key="tray", id="tray")
     text = ticket["pass_text"]
+    # Taking a pass copies its text, too: else it would be gone with the paper.
+    copies = {"data_copies": "qr-text"} if text else {}
     buttons = [
-        node("button", texts("machine.copy"), type="button", data_copies="qr-text", key="copy", id="copy"),
-        node("button", texts("machine.take"), event=("machine", "take_ticket"), type="button", id="take-ticket"),
-    ]
-    if machine.get("present_url"):
-        buttons.append(
-            node(
-                "a",
-                texts("machine.present"),
-                classes="press quiet",
-                href=machine["present_url"],
-                target="_blank",
-                rel="noopener noreferrer",
-                id="present",
-            )
+        node(
+            "button",
+            texts("machine.take_pass" if text else "machine.take"),
+            event=("machine", "take_ticket"),
+            type="button",
+            id="take-ticket",
+            **copies,
         )
-    receipt = ticket.get("receipt")
-    paper = [
-        node("img", src=qr_code(text), alt=texts("machine.qr"), id="qr"),
-        node("pre", text, classes="code", id="qr-text", tabindex="0"),
     ]
-    if receipt:
-        paper += [node("h4", texts("machine.receipt")), node("pre", receipt, id="receipt")]
+    paper = [node("h4", ticket["title"])]
+    if text:
+        buttons.append(
+            node("button", texts("machine.copy"), type="button", data_copies="qr-text", key="copy", id="copy")
+        )
+        if machine.get("present_url"):
+            buttons.append(
+                node(
+                    "a",
+                    texts("machine.present"),
+                    classes="press quiet",
+                    href=machine["present_url"],
+                    target="_blank",
+                    rel="noopener noreferrer",
+                    id="present",
+                )
+            )
+        paper += [
+            node("img", src=qr_code(text), alt=texts("machine.qr"), id="qr"),
+            node("pre", text, classes="code", id="qr-text", tabindex="0"),
+        ]
+    paper += [node("p", line) for line in ticket["lines"]]
+    if ticket.get("receipt"):
+        paper += [node("h4", texts("machine.receipt")), node("pre", ticket["receipt"], id="receipt")]
     return node(
         "div",
         title,
         node("div", *buttons, classes="taking"),
         node("div", *paper, classes="paper", lang=""),
         classes="part",
-        key="tray-full",
+        key="tray-pass" if text else "tray-paper",
         id="tray",
     )
 
 
 def around(machine: Mapping[str, Any], texts: Texts) -> Node:
-    """The whole machine: {"coins": [cents…], "cup_cents", "ticket": {"pass_text", "receipt"}, "present_url"}."""
+    """The whole machine: {"coins": [cents…], "currency", "cup_cents", "ticket", "present_url"}.
+
+    The ticket is None or {"title", "lines", "receipt", "pass_text"}; the last two may be None.
+    """
     return node(
         "aside",
         node("h2", texts("machine.title")),

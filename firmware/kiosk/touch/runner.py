@@ -11,11 +11,15 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from chumicro_timing import ticks_add, ticks_diff
 
+from firmware.kiosk.app import KioskApp
 from firmware.kiosk.touch.nodes import Event
+from firmware.link.kiosk_http import KioskHttp
+from firmware.link.mqtt import MqttLink
+from firmware.report.seal import Seal
 
 log = logging.getLogger("gateline.kiosk")
 
@@ -26,52 +30,50 @@ QUEUE_MAX = 64
 """Presses that may wait; a finger makes fewer in a turn, and what is beyond is dropped."""
 
 
-class Around(Protocol):
-    """Emulated hardware around the screen. Called by the loop's thread only."""
-
-    def parts(self) -> Mapping[str, Any]:
-        """What lies in it now, as `machine.around` shows it."""
-
-    def act(self, *what: Any) -> None:
-        """What a person did: ("insert", cents), ("take_money",) or ("take_ticket",)."""
-
-
 class Runner:
-    """Runs `kiosk` (firmware/kiosk/app.py) on `board`; a `Machine` for pages."""
+    """Runs a kiosk of `settings` (KioskSettings) on `board`; a `Machine` for pages.
 
-    def __init__(self, kiosk: Any, board: Any, around: Around | None = None) -> None:
-        self._kiosk = kiosk
+    `on_failure` is called, from the loop's thread, when the kiosk has failed.
+    """
+
+    def __init__(self, settings: Any, board: Any, on_failure: Callable[[], None] = lambda: None) -> None:
         self._board = board
-        self._around = around
+        seal = Seal(settings.key)
+        self._client = KioskHttp(settings, seal, board.random_bytes, board.wake)
+        self._kiosk = KioskApp(board, settings, self._client, MqttLink if settings.networked else None)
+        self._on_failure = on_failure
         self._pressed: queue.Queue[Event] = queue.Queue(QUEUE_MAX)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="kiosk")
         self._screen: Mapping[str, Any] = {"state": "out_of_order"}
         self.failed = False
-        self._on_failure: Callable[[], None] = lambda: None
 
     def screen(self) -> Mapping[str, Any]:
         """What the screen showed at the end of the last turn."""
         return self._screen
 
     def press(self, event: Event) -> None:
-        """Take a press; the next turn acts on it."""
+        """Take a press; the next turn acts on it. Only emulated hardware has a machine on the page."""
+        if event[0] == "machine":
+            return
         try:
             self._pressed.put_nowait(event)
         except queue.Full:
             log.warning("The kiosk is too busy; a press was dropped.")
         self._board.wake()
 
-    def start(self, on_failure: Callable[[], None]) -> None:
-        """Begin; `on_failure` is called, from the loop's thread, when the kiosk has failed."""
-        self._on_failure = on_failure
+    def start(self) -> None:
+        """Begin."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End the loop after its turn and wait for it."""
+        """End the loop after its turn, wait for it, and let go of the hardware."""
         self._stopping.set()
+        self._board.wake()
         if self._thread.ident is not None:
             self._thread.join()
+        self._client.close()
+        self._board.close()
 
     def _run(self) -> None:
         try:
@@ -108,17 +110,11 @@ class Runner:
                 event = self._pressed.get_nowait()
             except queue.Empty:
                 return
-            if event[0] == "machine":
-                if self._around is not None:
-                    self._around.act(*event[1:])
-            else:
-                self._kiosk.rider(event)
+            self._kiosk.rider(event)
 
     def _publish(self) -> None:
         shown = dict(self._kiosk.screen())
         # The page never needs them: the paper has them.
         for secret in ("pass_text", "receipt"):
             shown.pop(secret, None)
-        if self._around is not None:
-            shown["machine"] = self._around.parts()
         self._screen = shown
