@@ -35,6 +35,8 @@ class BrokerLog:
     def __init__(self, settings: dict[str, Any], folder: Path, half_bytes: int = HALF_BYTES) -> None:
         """`settings` as provisioned for the site's simulator."""
         self.scenes = 0
+        self.keys: bytes | None = None
+        """The last key list that was published."""
         self._newer = folder / "broker.jsonl"
         self._older = folder / "broker-older.jsonl"
         self._half_bytes = half_bytes
@@ -101,6 +103,8 @@ class BrokerLog:
         if message.topic.endswith("/" + SCENE):
             self.scenes += 1
             return
+        if message.topic.endswith("/passes/keys"):
+            self.keys = bytes(message.payload)
         line = json.dumps([int(time.time() * 1000), message.topic, message.payload.decode("latin-1")]) + "\n"
         try:
             with self._lock:

@@ -16,7 +16,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,17 +26,26 @@ from simulator.broker_log import BrokerLog
 from simulator.errors import UserError
 from simulator.gateline_page import GatelinePage
 from simulator.held import held, held_nullifiers
+from simulator.kiosk.beside import OwnKiosk
 from simulator.linkage.located import declined_located
 from simulator.live import LiveStation, distant_day_start_ms
 from simulator.locked import locked_folder
+from simulator.published import Published
 from simulator.reckoning import Reckoning, reckon
+from simulator.ticket_hall import TicketHall
 from simulator.truth import INTRUSIONS, PASSED_DECLINED, UNOBSERVED
 from simulator.world.demand import evening_peak, lane_ways
 
 SITE = "demo"
 INTERVAL_MS = 10_000
 LANES = 8
+OWN_KIOSK = "kiosk-1"  # where a person may buy, at its page
+KIOSKS = 6
 RUNS_KEPT = 5
+
+PRICES_CENTS = {"single": 200, "day": 600}
+# Pulses and cents: the coin that is used most has the shortest train, so that a sale takes about a second.
+COINS = [[1, 200], [2, 100], [3, 50], [4, 20], [5, 10]]
 
 # How long nothing may change between truth and table before the demo stops waiting for it. Longer than a device's
 # interval plus its first resend.
@@ -50,8 +59,10 @@ class Backend(Protocol):
     gateway_pid: int | None
     broker_pid: int | None
 
-    def provision(self, site: str, devices: list[str], day_start_ms: int = 0) -> dict[str, dict[str, Any]]:
-        """Settings per device, and those of the site's simulator under "simulator"."""
+    def provision(
+        self, site: str, devices: list[str], day_start_ms: int = 0, kiosks: Sequence[str] = ()
+    ) -> dict[str, dict[str, Any]]:
+        """Settings per device and kiosk, and those of the site's simulator under "simulator"."""
 
     def start_broker(self) -> tuple[str, int]: ...
 
@@ -76,8 +87,12 @@ class Summary:
 
     riders: int
     stranded: int
+    unserved: int
     declined: int
     declined_located: int
+    sold: int
+    refunded: int
+    cash_off_cents: int
     truth: dict[str, int]
     recorded: int
     erased: int
@@ -103,10 +118,12 @@ class Summary:
 
     @property
     def clean(self) -> bool:
-        """Everybody came through or went away; nothing is lost, doubled, invented or missing in between; and nobody who
-        said no can be placed."""
+        """Everybody was served and came through or went away; nothing is lost, doubled, invented or missing in between,
+        not a cent; and nobody who said no can be placed."""
         return self.riders > 0 and not (
             self.stranded
+            or self.unserved
+            or self.cash_off_cents
             or self.declined_located
             or self.truth.get(UNOBSERVED)
             or self.lost
@@ -124,6 +141,8 @@ class Summary:
                 f"{self.declined_located} of {self.declined} riders who said no can be placed at one gate and time, by "
                 "whoever has the database and the broker's log."
             )
+        if self.unserved:
+            return f"{self.unserved} riders got no pass."
         if unobserved := self.truth.get(UNOBSERVED):
             return f"{unobserved} riders can't be accounted for: a device died as they passed ({self.reboots} reboots)."
         return "Truth and table do not agree."
@@ -158,11 +177,13 @@ class Demo:
         seed: int,
         micropython: bool | None = None,
         lanes: int = LANES,
+        kiosks: int = KIOSKS,
         quiet: bool = False,
     ) -> None:
-        """`quiet`: nobody comes by themselves, only riders who are sent by hand."""
+        """`kiosks` serve the riders who come by themselves; `quiet`: nobody does, only riders sent by hand."""
         self.backend = backend
         self._lanes = lanes
+        self._kiosks = kiosks
         self._quiet = quiet
         self.seed = seed
         self.folder = folder
@@ -172,6 +193,9 @@ class Demo:
         self.station: LiveStation | None = None
         self.log: BrokerLog | None = None
         self.page: GatelinePage | None = None
+        self.hall: TicketHall | None = None
+        self.own_kiosk: OwnKiosk | None = None
+        self.kiosk_url = ""
         self._processes = 0
         self._reckoned_at = 0.0
         self._reckoned: tuple[Reckoning, dict[str, Any]] | None = None
@@ -180,16 +204,22 @@ class Demo:
         """Provision, then broker, gateway, devices, riders."""
         demand = evening_peak()
         ways = {f"gate-{n + 1}": way for n, way in enumerate(lane_ways(self._lanes, demand))}
-        settings = self.backend.provision(SITE, list(ways), distant_day_start_ms(int(time.time() * 1000)))
+        kiosks = [f"kiosk-{n + 2}" for n in range(self._kiosks)]
+        day_start_ms = distant_day_start_ms(int(time.time() * 1000))
+        settings = self.backend.provision(SITE, list(ways), day_start_ms, [OWN_KIOSK, *kiosks])
         host, port = self.backend.start_broker()
         for name, values in settings.items():
             values["broker"].update(host=host, port=port)
             if name in ways:
                 values["lane"] = {"way": ways[name]}
+            if name != "simulator":
                 values["report"] |= {"interval_ms": INTERVAL_MS}
         self.log = BrokerLog(settings["simulator"], self.folder)
         self.log.start()
         self.url = self.backend.start_gateway().rstrip("/") + "/"
+        for name in (OWN_KIOSK, *kiosks):
+            settings[name]["kiosk"] = {"gateway": self.url.rstrip("/"), "prices": PRICES_CENTS, "coins": COINS}
+        self.hall = TicketHall([settings[name] for name in kiosks], self.folder / "kiosks", self._to_the_lanes)
         self.station = LiveStation(
             settings,
             ways,
@@ -197,9 +227,26 @@ class Demo:
             self.folder,
             seed=self.seed,
             micropython=self._micropython,
+            shop=self.hall.shop,
         )
+        published = Published(settings["gate-1"], self.log)
+        self.page = GatelinePage(self.station, published.read, {"the gateway": self.url})
+        self.own_kiosk = OwnKiosk(settings[OWN_KIOSK], self.folder / "kiosks" / OWN_KIOSK, self.page.url)
+        self.hall.open()
         self.station.start()
+        self.page.start()
+        self.kiosk_url = self.own_kiosk.url()
+        self.page.links["kiosk"] = self.kiosk_url
         self._processes = self.station.micropython_processes()
+
+    def _to_the_lanes(self, go: Callable[[], None]) -> None:
+        assert self.station is not None
+        self.station.loop.post(go)
+
+    @property
+    def gateline_url(self) -> str:
+        """Where passes can be held to the gates."""
+        return "" if self.page is None else self.page.url
 
     def reckoned(self, fresh: bool = False) -> tuple[Reckoning, dict[str, Any]]:
         """Truth against table as of now (at most half a second old unless `fresh`)."""
@@ -221,8 +268,10 @@ class Demo:
         assert self.station is not None
         self.station.loop.check()
         self.backend.check()
-        assert self.log is not None
+        assert self.log is not None and self.hall is not None and self.own_kiosk is not None
         self.log.check()
+        self.hall.check()
+        self.own_kiosk.check()
         self._processes = max(self._processes, self.station.micropython_processes())
 
     def finish(self, tell: Callable[[str], None] = lambda text: None) -> Summary:
@@ -252,8 +301,9 @@ class Demo:
                 return
 
     def _summary(self) -> Summary:
-        station, log = self.station, self.log
-        assert station is not None and log is not None
+        station, log, hall = self.station, self.log, self.hall
+        assert station is not None and log is not None and hall is not None
+        till = hall.till()
         reckoning, facts = self.reckoned(fresh=True)
         riders, outcomes = station.riders_sent(), station.outcomes()
         # Nobody here means to get past a closed arm; who does all the same is named.
@@ -261,6 +311,10 @@ class Demo:
         return Summary(
             riders=riders,
             stranded=riders - sum(truth.values()),
+            unserved=station.shopping(),
+            sold=till.sold,
+            refunded=till.refunded,
+            cash_off_cents=till.box_cents - till.price_cents,
             declined=truth[PASSED_DECLINED],
             declined_located=declined_located(
                 log.messages(), self.backend.rows(), station.loop.call(station.truth.outcomes)
@@ -294,5 +348,9 @@ class Demo:
                 closing.callback(self.log.close)
             if self.station is not None:
                 closing.callback(self.station.close)
+            if self.hall is not None:
+                closing.callback(self.hall.close)
+            if self.own_kiosk is not None:
+                closing.callback(self.own_kiosk.close)
             if self.page is not None:
                 closing.callback(self.page.close)

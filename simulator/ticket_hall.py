@@ -1,84 +1,231 @@
-"""The ticket hall: the demo's riders buy their passes here before they choose a lane.
+"""The ticket hall: the demo's riders buy their passes here, at emulated kiosks with the real firmware.
 
-Each kiosk has a thread of its own, which serves one rider after the other: signatures come over the network, and the
-paced loop never waits for it. A rider who can't be served stays and tries again; while there is nothing to be had the
-hall fills, and the gates get nobody new. Nothing makes up for a pass that was not bought.
+All kiosks run on a paced loop of their own, in a thread of its own, so the lanes never wait for a sale; each asks the
+gateway over HTTP and has its link to the broker, as any kiosk. Riders act as fast as the machines allow. Who can't be
+served takes the money back, stays and tries again; while there is nothing to be had the hall fills, and the gates get
+nobody new. Nothing makes up for a pass that was not bought.
 
-Rules: `shop` is called in the loop's thread and returns at once; riders who have bought come back by `post`, in that
-thread. Passes are drawn from the system's randomness, so a seed gives the same riders and other passes. Who means to be
-refused buys nothing and brings a forgery: a pass under a real key's name, whose signature is nobody's.
+Rules: `shop` is called in the lanes' thread and returns at once; who has bought comes back by `post`, in that thread.
+Nonces and blinds are the system's randomness, so a seed gives the same riders with other passes. A rider's consent is
+what the kiosk has asked and been told, so riders are served only where it can ask. Who means to be refused buys nothing
+and brings a forgery: a pass under a real key's name, whose signature is nobody's.
 
 Does not belong here: how a kiosk sells (firmware/kiosk), its hardware (simulator/kiosk).
 """
 
-import queue
+import os
 import secrets
-import threading
+import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Any
 
+from firmware.boards.storage import FileStorage
+from firmware.kiosk import table
+from firmware.kiosk.config import KioskSettings
+from firmware.link.kiosk_http import KioskHttp
+from firmware.link.mqtt import MqttLink
+from firmware.report.seal import Seal
+from simulator.clock import Scheduler
+from simulator.gateline_page import medium_of, pass_bytes
+from simulator.kiosk.board import EmulatedKioskBoard
+from simulator.kiosk.device import Client, KioskDevice
+from simulator.pacing import PacedLoop
 from simulator.world.behaviours import RefusedRetreat
 from simulator.world.riders import Rider
 
-HALL_MAX = 2_000  # who finds it full stays outside, and counts as unserved
-RETRY_S = 1.0
+HALL_MAX = 2_000  # who finds it full stays outside, and is never served
+RETRY_MS = 1_000
+STEP_MS = 20
+PRINT_MS = 50
 _NONCE_BYTES, _SIGNATURE_BYTES = 32, 256
 _ID_FROM, _NONCE_FROM, _NONCE_TO = 1, 9, 41
 
 Post = Callable[[Callable[[], None]], None]
+Customer = tuple[Rider, Callable[[], None]]
+ClientOf = Callable[[dict[str, Any], Callable[[], None]], Client]
 
 
 @dataclass(frozen=True)
 class Till:
-    """One kiosk's books: passes handed over, money kept for them, and how often money went back."""
+    """Books: passes handed over, what they cost by the price list, the money in the cash boxes, sales that were given
+    up with the money back."""
 
     sold: int = 0
-    kept_cents: int = 0
     price_cents: int = 0
-    refunds: int = 0
+    box_cents: int = 0
+    refunded: int = 0
 
 
-class Seller(Protocol):
-    """A kiosk, as a rider uses it."""
+class _Board(EmulatedKioskBoard):
+    """Emulated, but for its randomness: passes are real."""
 
-    def sell(self, product: str, consent: bool) -> bytes | None:
-        """Buy one pass: choose, pay, answer, take. None when the money came back instead. Blocks."""
+    def random_bytes(self, n: int) -> bytes:
+        return os.urandom(n)
 
-    def till(self) -> Till:
-        """Its books so far; `price_cents` is what the passes handed over cost by the price list."""
+
+class _Device(KioskDevice):
+    """Tells the loop when what to watch may have changed."""
+
+    handled: Callable[[], None] = staticmethod(lambda: None)
+
+    def wake(self) -> None:
+        super().wake()
+        self.handled()
+
+
+class Stand:
+    """One kiosk and the rider before it; a `Source` of the hall's loop."""
+
+    def __init__(self, hall: "TicketHall", settings: dict[str, Any], folder: Path, client_of: ClientOf) -> None:
+        self._hall = hall
+        checked = KioskSettings(settings)
+        self._prices: dict[str, int] = checked.prices
+        self._coins = sorted(checked.coins.values(), reverse=True)
+        pulses = {cents: count for count, cents in checked.coins.items()}
+        folder.mkdir(parents=True, exist_ok=True)
+        self.board = _Board(
+            hall.loop.scheduler,
+            hall.epoch_of,
+            pulses,
+            storage=FileStorage(str(folder)),
+            name=settings["device"],
+            print_ms=PRINT_MS,
+        )
+        self._customer: Customer | None = None
+        self.client = client_of(settings, lambda: hall.loop.post(self._wake))
+        self.device = _Device(
+            hall.loop.scheduler,
+            settings,
+            self.board,
+            lambda board: self.client,
+            MqttLink if checked.networked else None,
+        )
+        self.device.handled = lambda: hall.loop.touch(self)
+        self.sold = self.price_cents = self.refunded = 0
+
+    def start(self) -> None:
+        self.device.start()
+        self._step()
+
+    def close(self) -> None:
+        if self.device.app is not None:
+            self.device.app.close()
+        close = getattr(self.client, "close", None)
+        if close is not None:
+            close()
+
+    def watched(self) -> tuple[Any, int] | None:
+        found: tuple[Any, int] | None = self.device.poll()
+        return found
+
+    def ready(self) -> None:
+        self.device.wake()
+
+    def _wake(self) -> None:
+        self.device.wake()
+
+    # -- the rider
+
+    def _step(self) -> None:
+        """See what the screen says, do what it asks for."""
+        self._hall.loop.scheduler.after(STEP_MS, self._step)
+        screen = self.device.screen()
+        if screen is None:
+            return
+        state = screen["state"]
+        if self._customer is None:
+            if state == table.START and screen["notice"] is not None:
+                self._customer = self._hall.next()
+                if self._customer is not None:
+                    self.device.rider(("buy",))
+            return
+        rider, _ = self._customer
+        if state == table.CHOOSE:
+            self.device.rider(("choose", rider.product))
+        elif state == table.PAY:
+            self._pay(screen["missing_cents"])
+        elif state == table.ASK:
+            self.device.rider(("answer", rider.consent))
+        elif state == table.HAND_OVER:
+            self._take()
+        elif state in (table.SORRY, table.START) or (state == table.OUT_OF_ORDER and not screen["owed"]):
+            self._give_up(state)
+
+    def _pay(self, missing_cents: int) -> None:
+        if self._hall.loop.scheduler.now_ms >= self.board.slot_free_ms and self.board.accepting:
+            self.board.insert(next(cents for cents in self._coins if cents <= missing_cents))
+
+    def _take(self) -> None:
+        assert self._customer is not None
+        document = self.board.take_ticket()
+        if document is None:
+            return
+        self.device.rider(("taken",))
+        rider, then = self._customer
+        self._customer = None
+        sold = pass_bytes(medium_of(document["pass_text"]))
+        if sold is None or document["product"] != rider.product:
+            raise ValueError("a kiosk has printed something else than the pass that was paid for")
+        self.sold += 1
+        self.price_cents += self._prices[rider.product]
+        consent = document["choice"] == "research"
+        self._hall.go(rider, then, sold, consent)
+
+    def _give_up(self, state: str) -> None:
+        """No pass: take what lies in the cup, and try again later."""
+        assert self._customer is not None
+        self.board.take_money()
+        if state == table.SORRY:
+            self.device.rider(("back",))
+        self.refunded += 1
+        self._hall.again(self._customer)
+        self._customer = None
+
+
+def http_client(settings: dict[str, Any], wake: Callable[[], None]) -> Client:
+    """Asks the real gateway."""
+    return KioskHttp(KioskSettings(settings), Seal(bytes.fromhex(settings["key"])), os.urandom, wake)
 
 
 class TicketHall:
-    """`sellers` each get a thread, from `open` to `close`."""
+    """`settings` of each kiosk as provisioned; `folder` gets their storage. From `open` to `close`."""
 
-    def __init__(self, sellers: Sequence[Seller], post: Post) -> None:
-        self._sellers = list(sellers)
+    def __init__(
+        self, settings: Sequence[dict[str, Any]], folder: Path, post: Post, client_of: ClientOf = http_client
+    ) -> None:
+        self._epoch_start_ms = int(time.time() * 1000)
+        self.loop = PacedLoop(Scheduler())
         self._post = post
-        self._waiting: queue.Queue[tuple[Rider, Callable[[], None]]] = queue.Queue(HALL_MAX)
-        self._closing = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._serve, args=(seller,), name=f"kiosk {n + 1}", daemon=True)
-            for n, seller in enumerate(self._sellers)
-        ]
+        self._waiting: deque[Customer] = deque()
         self._key_id = secrets.token_bytes(_NONCE_FROM - _ID_FROM)  # no key's, until one is known
-        self._problem: BaseException | None = None
+        self.stands = [Stand(self, one, folder / one["device"], client_of) for one in settings]
+
+    def epoch_of(self, t_ms: int) -> int:
+        """Epoch ms of a virtual time."""
+        return self._epoch_start_ms + t_ms
 
     def open(self) -> None:
-        for thread in self._threads:
-            thread.start()
+        self.loop.begin()
+        for stand in self.stands:
+            stand.start()
+        self.loop.start()
 
     def close(self) -> None:
-        """Whoever is being served is served; the others stay unserved."""
-        self._closing.set()
-        for thread in self._threads:
-            if thread.is_alive():
-                thread.join()
+        """The kiosks end where they are; who has no pass stays unserved."""
+        try:
+            self.loop.stop()
+        finally:
+            for stand in self.stands:
+                stand.close()
 
     def check(self) -> None:
-        """Raise what ended a kiosk's thread, if anything did."""
-        if self._problem is not None:
-            raise self._problem
+        """Raise what ended the kiosks' loop, if anything did."""
+        self.loop.check()
+
+    # -- in the lanes' thread
 
     def shop(self, rider: Rider, then: Callable[[], None]) -> None:
         """A `Shop` of simulator/world/station.py."""
@@ -86,41 +233,39 @@ class TicketHall:
             forged = b"\x01" + self._key_id + secrets.token_bytes(_NONCE_BYTES) + secrets.token_bytes(_SIGNATURE_BYTES)
             rider.carry(forged, forged[_NONCE_FROM:_NONCE_TO])
             then()
-            return
-        try:
-            self._waiting.put_nowait((rider, then))
-        except queue.Full:
-            return  # never served
+        elif len(self._waiting) < HALL_MAX:
+            self._waiting.append((rider, then))
+
+    # -- from any thread
 
     def till(self) -> Till:
         """All kiosks' books together."""
-        tills = [seller.till() for seller in self._sellers]
-        return Till(
-            sum(one.sold for one in tills),
-            sum(one.kept_cents for one in tills),
-            sum(one.price_cents for one in tills),
-            sum(one.refunds for one in tills),
+        return self.loop.call(
+            lambda: Till(
+                sum(stand.sold for stand in self.stands),
+                sum(stand.price_cents for stand in self.stands),
+                sum(sum(stand.board.box) for stand in self.stands),
+                sum(stand.refunded for stand in self.stands),
+            )
         )
 
-    def _serve(self, seller: Seller) -> None:
-        try:
-            while not self._closing.is_set():
-                try:
-                    rider, then = self._waiting.get(timeout=0.1)
-                except queue.Empty:
-                    continue
-                self._sell(seller, rider, then)
-        except BaseException as error:
-            self._problem = error
+    # -- in the kiosks' thread
 
-    def _sell(self, seller: Seller, rider: Rider, then: Callable[[], None]) -> None:
-        while (sold := seller.sell(rider.product, rider.consent)) is None:
-            if self._closing.wait(RETRY_S):
-                return
+    def next(self) -> Customer | None:
+        """Who is next, taken out of the queue."""
+        return self._waiting.popleft() if self._waiting else None
+
+    def again(self, customer: Customer) -> None:
+        """Somebody got nothing, and stands in the queue again a little later."""
+        self.loop.scheduler.after(RETRY_MS, lambda: self._waiting.append(customer))
+
+    def go(self, rider: Rider, then: Callable[[], None], sold: bytes, consent: bool) -> None:
+        """To the lanes, with a pass."""
         self._key_id = sold[_ID_FROM:_NONCE_FROM]
 
-        def go() -> None:
+        def went() -> None:
             rider.carry(sold, sold[_NONCE_FROM:_NONCE_TO])
+            rider.consent = consent
             then()
 
-        self._post(go)
+        self._post(went)

@@ -1,0 +1,38 @@
+"""What anybody can read from a pass by the keys that the network publishes.
+
+The list comes from the log of the broker's messages, and is checked by the firmware's own code under the network's list
+key. Nothing is verified of the pass itself: that is a gate's business. Does not belong here: secrets; nobody here has
+any.
+"""
+
+from typing import Any
+
+from firmware.config import Settings
+from firmware.fare.keylist import KeyList
+from simulator.broker_log import BrokerLog
+from simulator.devices.in_process import MemoryStorage
+from simulator.gateline_page import Reading, pass_bytes
+
+
+class Published:
+    """Reads passes; `settings` are those of any device of the network, `log` hears what is published."""
+
+    def __init__(self, settings: dict[str, Any], log: BrokerLog) -> None:
+        self._log = log
+        self._keys = KeyList(MemoryStorage(), Settings(settings).list_key)
+
+    def read(self, medium: bytes) -> Reading | None:
+        """A `Read` of the gateline page."""
+        if self._log.keys is not None:
+            self._keys.accept(self._log.keys)
+        found = pass_bytes(medium)
+        key = None if found is None else self._keys.find(found[1:9])
+        if found is None or key is None:
+            return None
+        consent = key.choice == "research"
+        says = (
+            f"A {key.product} pass for the service days {key.first} to {key.to} (days since 1970). Its passages "
+            f"{'may' if consent else 'may not'} be recorded (notice {key.notice}). Its key {key.id.hex()} is shared by "
+            "everybody who bought the same and chose alike."
+        )
+        return Reading(found[9:41], key.product, consent, says)
