@@ -50,6 +50,12 @@ def _join_simulate(app: typer.Typer) -> None:
     app.command("simulate")(simulate)
 
 
+def _join_report(app: typer.Typer) -> None:
+    from simulator.report.commands import report
+
+    app.command("report")(report)
+
+
 def _join_compile(app: typer.Typer) -> None:
     from simulator.scenario.commands import compile_
 
@@ -87,6 +93,7 @@ Join = Callable[[typer.Typer], None]
 GROUPS: dict[str, Join] = {
     "demo": _join_demo,
     "simulate": _join_simulate,
+    "report": _join_report,
     "scenario": _join_scenario,
     "calibrate": _join_calibrate,
     "compile": _join_compile,

@@ -5,12 +5,14 @@ pure with respect to time, so the same object runs in a MicroPython process, on 
 virtual clock.
 """
 
+from binascii import hexlify
+
 from chumicro_timing import ticks_add, ticks_diff
 
 from firmware.boards import board as b
 from firmware.config import VERSION
-from firmware.fare import passes
-from firmware.fare.handles import service_day
+from firmware.fare import keylist, passes
+from firmware.fare.handles import DAY_MS, service_day
 from firmware.lane import detector, turnstile
 from firmware.report import records
 from firmware.report.delivery import Delivery
@@ -18,14 +20,8 @@ from firmware.report.outbox import Outbox
 from firmware.report.reporter import Reporter
 from firmware.report.seal import Seal
 
-try:
-    from firmware.fare import test_token
-
-    VERIFIERS: tuple = (test_token.verify,)
-except ImportError:  # a physical board's bundle has no test token
-    VERIFIERS = ()
-
 _MAX_SLEEP_MS = 60000
+_DAY_FILE = "day"
 _FREE_GRANT = passes.Decision(True)
 
 
@@ -46,6 +42,14 @@ def next_boot(storage):
     return boot
 
 
+def last_day(storage):
+    """The last service day that a valid clock has told, or None."""
+    try:
+        return int(storage.read(_DAY_FILE))
+    except (TypeError, ValueError):
+        return None
+
+
 def _sooner(wait_ms, deadline, now):
     """The shorter of a wait and the time to a deadline (ticks, or None)."""
     if deadline is None:
@@ -63,6 +67,12 @@ class Gate:
         self.boot = next_boot(board.storage)
         self.outbox = Outbox(board.storage, self.boot, settings.outbox_records)
         self.reporter = Reporter(settings, board.storage, self.outbox, board.random_bytes)
+        self.fare = passes.Fare(settings, board.storage)
+        for nullifier in self.reporter.nullifiers.known():
+            self.fare.remember(nullifier)
+        self.reason = None  # why the last medium was refused; never told
+        self._day = last_day(board.storage)
+        self._day_from_ms = self._day_until_ms = 0  # epoch ms of the service day that was looked at
         self.delivery = Delivery(self.outbox, self.boot, settings.resend_ms)
         self.turnstile = turnstile.Turnstile(settings.release_ms, settings.refuse_ms)
         self.detector = detector.make(settings)
@@ -77,6 +87,9 @@ class Gate:
         self.link = None
         if link_factory is not None:
             self.link = link_factory(settings, seal, self.boot, board, self.delivery, VERSION)
+            self.link.on_passes = self._passes_came
+            self.link.keys_hash = self.fare.keys.hash
+        self._keys_noted = None  # the interval in which a refused list was noted
         # Ticks of the next one where things are told at once, else the interval that has had its own.
         self._health_at = self._next_health(board.ticks_ms())
         self.reporter.notice(self._epoch(), "boot")
@@ -126,7 +139,10 @@ class Gate:
             if not self.detector.clear():
                 self.turnstile.handle(turnstile.INTRUDED, now)
             self._show()
-        self.reporter.tick(self._board.epoch_ms()[0])
+        epoch_ms, valid = self._board.epoch_ms()
+        if valid and not self._day_from_ms <= epoch_ms < self._day_until_ms:
+            self._new_day(epoch_ms)
+        self.reporter.tick(epoch_ms)
         if self.link is not None:
             self._communicate(self.link, now)
 
@@ -201,6 +217,42 @@ class Gate:
         if self.link is not None:
             self.link.close()
 
+    # -- days and passes
+
+    def _new_day(self, epoch_ms):
+        """A valid clock tells another service day: that holds, and is kept for when no clock does."""
+        day_start_ms = self._settings.day_start_ms
+        day = service_day(epoch_ms, day_start_ms)
+        self._day_from_ms = day * DAY_MS + day_start_ms
+        self._day_until_ms = self._day_from_ms + DAY_MS
+        if day != self._day:
+            self._day = day
+            self._board.storage.write(_DAY_FILE, str(day).encode())
+
+    def _service_day(self):
+        """Today's by a valid clock, else the last known one."""
+        epoch_ms, valid = self._board.epoch_ms()
+        if valid or self._day is None:
+            return service_day(epoch_ms, self._settings.day_start_ms)
+        return self._day
+
+    def _passes_came(self, what, payload):
+        """The broker hands over the key list, or a page of the spent set."""
+        if what != "keys":
+            if self.fare.spent is not None:
+                self.fare.spent.accept(payload)
+            return
+        result = self.fare.keys.accept(payload)
+        if result == keylist.NEW:
+            self.link.keys_hash = self.fare.keys.hash
+            self.link.say_online()
+        elif result == keylist.REFUSED:
+            epoch_ms = self._epoch()
+            interval = epoch_ms // self._settings.interval_ms
+            if interval != self._keys_noted:  # once an interval: whoever sends such lists must not fill the outbox
+                self._keys_noted = interval
+                self.reporter.notice(epoch_ms, "keys_refused")
+
     # -- events
 
     def _show(self):
@@ -214,15 +266,15 @@ class Gate:
         # The lamp answers now, however late the reader's news came, so the time to enter counts from now.
         if self.turnstile.state not in (turnstile.LOCKED, turnstile.REFUSING):
             return  # the reader is off; the lamp says so
-        epoch_ms, _ = self._board.epoch_ms()
-        decision = passes.decide(VERIFIERS, medium, service_day(epoch_ms, self._settings.day_start_ms))
+        decision = self.fare.decide(medium, self._service_day(), now)
+        self.reason = decision.reason
         if decision.accepted:
             self._grant = decision
             self.turnstile.handle(turnstile.GRANTED, now)
         else:
             self.turnstile.handle(turnstile.REFUSED, now)
             self.decided(now, "refused", None)
-            self.reporter.refused(epoch_ms)
+            self.reporter.refused(self._epoch())
 
     def decided(self, ticks, what, body):
         """Called once for each decision; a study's gate overrides it, a board's does nothing with it."""
@@ -280,6 +332,8 @@ class Gate:
             self.reporter.passed_free(epoch_ms, way)
         else:
             self.decided(ticks, "passed", body)
+            if self.fare.use(body.grant, ticks):  # first: a passage that was told must not leave its single unspent
+                self.reporter.used(epoch_ms, hexlify(body.grant.nullifier).decode(), body.grant.to)
             self.reporter.passed(epoch_ms, valid, way, body.grant, body.transit_ms(ticks))
         self.turnstile.handle(turnstile.PASSED, ticks)
 

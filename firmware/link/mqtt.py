@@ -18,6 +18,7 @@ READ = const(1)
 WRITE = const(2)
 RETRY_MS = const(2000)
 _FAILED = "failed"
+_LARGEST = const(8192)  # a key list or a page of the spent set
 
 
 class _Ticks:
@@ -31,6 +32,9 @@ class _Ticks:
 
 class MqttLink:
     """``listener`` gets ``connected(now)``, ``disconnected()``, ``acknowledged()`` and ``stored(boot, seq, now)``.
+
+    ``on_passes(what, payload)`` gets key lists ("keys") and pages of the spent set ("spent-<slot>"); whoever sets it
+    also sets ``keys_hash``, which ``status`` tells.
 
     ``transport`` makes a connector each time it is called, like those of chumicro-sockets, which it is unless given.
     """
@@ -46,7 +50,10 @@ class MqttLink:
         self._event_topic = settings.topic("event")
         self._stored_topic = settings.topic("stored")
         status = settings.topic("status")
+        self._passes_topic = settings.passes_topic()
         self.bad_messages = 0
+        self.keys_hash = ""
+        self.on_passes = None
         self._client = client = self.make_client(
             transport_factory=transport or fixed_connector_factory(settings.host, settings.port),
             client_id="%s-%s" % (settings.site, settings.device),
@@ -65,22 +72,31 @@ class MqttLink:
         client.on_connect = self._connected
         client.on_disconnect = listener.disconnected
         client.on_message = self._message
+        client.on_oversized = self._oversized
         client.subscribe(self._stored_topic, 1)
+        if settings.list_key is not None:
+            client.subscribe(self._passes_topic + "+", 1)
         client.connect()
 
     def make_client(self, **options):
         """The MQTT client. Where there is no network an emulated board's link makes another (simulator/testing)."""
-        return MQTTClient(**options)
+        if self._settings.list_key is None:
+            return MQTTClient(**options)
+        from firmware.link.large import LargeClient
+
+        return LargeClient(self._passes_topic, _LARGEST, **options)
 
     # -- from the client
 
     def _connected(self):
-        status = self._settings.topic("status")
-        message = self._seal.close(status, records.online(self._boot, self._version))
-        self._client.publish(status, message, qos=1, retain=True)
+        self.say_online()
         self._listener.connected(self._now)
 
     def _message(self, topic, payload):
+        if topic.startswith(self._passes_topic):
+            if self.on_passes is not None:
+                self.on_passes(topic[len(self._passes_topic) :], payload)
+            return
         payload = bytes(payload)
         if topic != self._stored_topic or not self._seal.check(topic, payload):
             self.bad_messages += 1
@@ -96,10 +112,23 @@ class MqttLink:
         else:
             self.bad_messages += 1
 
+    def _oversized(self, length, topic):
+        """The client has dropped it: that is told like a message that is none."""
+        if topic is not None and topic.startswith(self._passes_topic) and self.on_passes is not None:
+            self.on_passes(topic[len(self._passes_topic) :], b"")
+        else:
+            self.bad_messages += 1
+
     def _acknowledged(self, topic, payload):
         self._listener.acknowledged()
 
     # -- to the broker
+
+    def say_online(self):
+        """At each connection, and when another key list holds."""
+        status = self._settings.topic("status")
+        message = self._seal.close(status, records.online(self._boot, self._version, self.keys_hash))
+        self._client.publish(status, message, qos=1, retain=True)
 
     def send_batch(self, boot, first, batch):
         body = records.batch(self._settings.device, boot, first, batch)

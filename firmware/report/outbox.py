@@ -19,6 +19,7 @@ from firmware.report.folding import Fold
 
 SEGMENT_RECORDS = 32
 _NO_TAG = "-"
+_NEVER_FOLDED = (b'{"kind":"spent"', b'{"kind":"sales"', b'{"kind":"consents"')
 
 
 class Segment:
@@ -32,6 +33,7 @@ class Segment:
         self.count = 0
         self.confirmed = first  # the gateway has everything below
         self.full = False
+        self.whole = False  # what is in it can't be folded into a tally
 
     def name(self):
         return "q%08d-%08d" % (self.boot, self.first)
@@ -135,8 +137,10 @@ class Outbox:
         """One more line at the end. A power cut leaves the whole line or none of it."""
         self._declare_dropped()
         segment = self._segments[-1] if self._segments else None
-        if segment is None or segment.full or segment.boot != self._boot:
+        whole = record.startswith(_NEVER_FOLDED)
+        if segment is None or segment.full or segment.boot != self._boot or segment.whole != whole:
             segment = Segment(self._boot, self.next_seq)
+            segment.whole = whole
             self._storage.write(segment.name(), self._line(record, 1, tag))
             self._segments.append(segment)
         else:
@@ -158,6 +162,7 @@ class Outbox:
         self._storage.write(Segment(self._boot, first).name(), lines)
         self.next_seq += len(batch)
         self._add(self._boot, first, self.next_seq, len(batch))
+        self._segments[-1].whole = batch[0].startswith(_NEVER_FOLDED)
 
     @staticmethod
     def _line(record, folds, tag):
@@ -172,6 +177,10 @@ class Outbox:
 
     # -- the bound
 
+    def has_room(self):
+        """Whether records that can't be folded should come; where not, they had better wait where they are."""
+        return self._lines() < self._capacity
+
     def _lines(self):
         return sum(segment.count for segment in self._segments)
 
@@ -180,16 +189,12 @@ class Outbox:
             pass
 
     def _fold(self):
-        """Fold the two oldest neighbouring segments never sent (or one, of several lines) into one line."""
-        start = None
-        for position, segment in enumerate(self._segments):
-            if segment.boot == self._boot and segment.first >= self.sent_end:
-                start = position
-                break
-        if start is None:
-            return False
-        targets = self._segments[start : start + 2]
-        if sum(segment.count for segment in targets) < 2:
+        """Fold the two oldest neighbouring segments never sent (or one, of several lines) into one line.
+
+        What a tally can't say (used singles, what a kiosk counted) stays as it is, and so do those around it alone.
+        """
+        targets = self._to_fold()
+        if not targets:
             return False
         fold = Fold()
         for segment in targets:
@@ -206,6 +211,22 @@ class Outbox:
         first.count = 1
         first.full = True
         return True
+
+    def _to_fold(self):
+        before = None
+        for segment in self._segments:
+            if segment.boot != self._boot or segment.first < self.sent_end or segment.whole:
+                before = None
+            elif before is not None:
+                return [before, segment]
+            elif segment.count > 1:
+                following = self._segments.index(segment) + 1
+                if following < len(self._segments) and not self._segments[following].whole:
+                    return [segment, self._segments[following]]
+                return [segment]
+            else:
+                before = segment
+        return None
 
     # -- reading and confirming
 
@@ -236,6 +257,12 @@ class Outbox:
                     size += len(record)
                 at = end
         return (first, batch, at) if batch else None
+
+    def waiting(self):
+        """Every record that is kept, oldest first, one at a time."""
+        for segment in self._segments:
+            for line in self._storage.lines(segment.name()):
+                yield line.split(b" ", 2)[2]
 
     def boots(self):
         """Boots with unconfirmed records, oldest first."""

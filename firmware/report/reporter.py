@@ -10,7 +10,9 @@ Pure logic over durable storage: ``epoch_ms`` is an argument, randomness comes f
 
 from firmware.fare.handles import DAY_MS, service_day
 from firmware.report import records
+from firmware.report.chance import shuffle
 from firmware.report.journal import Journal
+from firmware.report.nullifiers import Nullifiers
 
 try:
     from firmware.report import irregular as irregular_records
@@ -36,6 +38,7 @@ class Reporter:
         self._tally = Journal(storage, "t", outbox.tags)
         self._held = [Journal(storage, letter, outbox.tags) for letter in _HELD]
         self._day = Journal(storage, "d", outbox.tags)
+        self.nullifiers = Nullifiers(storage, outbox, random_bytes)
         self._tally_start = self._first_number(self._tally)
         self._held_start = None
         for journal in self._held:
@@ -71,6 +74,11 @@ class Reporter:
                 journal.append(record)
         else:
             self._count(epoch_ms, way, "d" if not decision.consent else "p")
+
+    def used(self, epoch_ms, nullifier, to):
+        """A single (32 hex digits) was used at this entry, whatever its rider agreed to."""
+        self.tick(epoch_ms)
+        self.nullifiers.add(nullifier, to, service_day(epoch_ms, self._settings.day_start_ms))
 
     def passed_free(self, epoch_ms, way):
         """A rider passed while the gate was released to all."""
@@ -122,7 +130,7 @@ class Reporter:
 
     def next_close_in(self, epoch_ms):
         """Milliseconds to the next boundary at which something may close, or None when nothing is open."""
-        if not (self._tally.count or self._held_start is not None or self._day.count):
+        if not (self._tally.count or self._held_start is not None or self._day.count or self.nullifiers.count):
             return None
         # Outside what was looked at (a boundary since the last tick, or a clock that was set) something may be due now.
         return self._quiet_until - epoch_ms if self._quiet_from <= epoch_ms < self._quiet_until else 0
@@ -139,10 +147,17 @@ class Reporter:
         # Only when a boundary is crossed: a tally that closed as its last rider passed would tell when that was.
         crossed = self._boundary is not None and boundary > self._boundary
         self._boundary = boundary
+        # Where a tally of one may close, an interval without a tally has nobody to hide among.
+        tell = crossed and not self._tally.count and self._settings.tally_min == 1
         if self._tally.count:
             over = service_day(self._tally_start, self._settings.day_start_ms) < today
             if over or (crossed and self._tally.count - 1 >= self._settings.tally_min):
                 self._close_tally(boundary)
+                tell = True
+        # With the tally and never before: how many more singles were used than consented passages tell of is how many
+        # riders the tally hides.
+        if self.nullifiers.count and (tell or self.nullifiers.day < today):
+            self.nullifiers.tell()
         if self._day.count and self._open_day < today:
             self._close_day()
         day_start = today * DAY_MS + self._settings.day_start_ms
@@ -153,7 +168,7 @@ class Reporter:
         for journal in self._held:
             lines = list(journal.lines())[1:]
             if lines:  # a power cut may have left a journal with nothing but its start
-                self._shuffle(lines)
+                shuffle(self._random_bytes, lines)
                 self._outbox.append_closing(lines, journal.name())
             journal.closed()
         self._held_start = None
@@ -195,15 +210,3 @@ class Reporter:
         record = records.daily(self._open_day, counts.get(_REFUSED, 0), counts)
         self._outbox.append_closing([record], self._day.name())
         self._day.closed()
-
-    def _shuffle(self, items):
-        """Fisher-Yates with rejection, so that every order is equally likely (at most 65536 items)."""
-        for last in range(len(items) - 1, 0, -1):
-            limit = 65536 - 65536 % (last + 1)
-            while True:
-                two = self._random_bytes(2)
-                drawn = two[0] << 8 | two[1]
-                if drawn < limit:
-                    break
-            other = drawn % (last + 1)
-            items[last], items[other] = items[other], items[last]

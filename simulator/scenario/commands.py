@@ -28,6 +28,7 @@ from simulator.study.execute import Options, Result, execute_all, seeds, write_j
 from simulator.study.scorecard import Scorecard
 from simulator.study.scorecard_view import show as show_card
 from simulator.study.spec import Spec, StationSpec
+from simulator.whole import write_whole
 from simulator.world import bodies
 
 _SHOW_SPEED_MMPS = 1340  # Weidmann 1993
@@ -44,7 +45,7 @@ def new(file: File) -> None:
     try:
         if file.exists():
             raise UserError(f"{file} is there already, and stays as it is. Choose another name.")
-        _write_whole(file, text.replace("FILE", str(file)).replace("PICTURE", str(file.with_suffix(".svg"))))
+        write_whole(file, text.replace("FILE", str(file)).replace("PICTURE", str(file.with_suffix(".svg"))))
     except OSError as error:
         raise UserError(f"Can't write {file}: {error.strerror}.") from error
     print(f"{file} is written. Next: gateline simulate {file}, or gateline scenario show {file}")
@@ -102,20 +103,10 @@ def _draw(scenario: Scenario, file: Path, lane: str | None, rider: str, out: Pat
     if target.resolve() == file.resolve():
         raise UserError(f"{target} is the scenario itself. Choose another place for the drawing with --out.")
     try:
-        _write_whole(target, svg)
+        write_whole(target, svg)
     except OSError as error:
         raise UserError(f"Can't write {target}: {error.strerror}. Choose another place with --out.") from error
     return target
-
-
-def _write_whole(target: Path, text: str) -> None:
-    """The whole file, or what was there before. Raises OSError."""
-    partial = target.with_name(target.name + ".partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _shape(rider: str) -> Shape:

@@ -121,6 +121,8 @@ class FarEnd:
         self._seal = Seal(key)
         self._client: MemoryClient | None = None
         self._watermarks: dict[int, int] = {}
+        self._retained: dict[str, bytes] = {}
+        self._passes_topic = f"gateline/1/{site}/passes/"
 
     @property
     def connected(self) -> bool:
@@ -153,6 +155,8 @@ class FarEnd:
         if self.up:
             self._client = client
             client.take(client.connected)
+            for topic, payload in self._retained.items():
+                self._hand_retained(topic, payload)
         else:
             client.failed()
         self.wake()
@@ -194,6 +198,17 @@ class FarEnd:
             raise ValueError(f"the device listens to {self._stored_topic}, not to {topic}")
         client = self._client
         if client is not None and topic in client.topics:
+            self._to_device(client, lambda: client.on_message(topic, payload))
+
+    def retain(self, what: str, payload: bytes) -> None:
+        """The key list ("keys") or a page of the spent set ("spent-<slot>"), which the broker keeps for the device."""
+        topic = self._passes_topic + what
+        self._retained[topic] = payload
+        self._hand_retained(topic, payload)
+
+    def _hand_retained(self, topic: str, payload: bytes) -> None:
+        client = self._client
+        if client is not None and self._passes_topic + "+" in client.topics:
             self._to_device(client, lambda: client.on_message(topic, payload))
 
     # -- the gateway

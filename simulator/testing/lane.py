@@ -17,6 +17,7 @@ from dataclasses import fields
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from firmware.fare import pass_token
 from simulator.devices.in_process import InProcessDevice, LinkFactory, MemoryStorage
 from simulator.plant import faults
 from simulator.plant.lane import LAMP_NAMES, Scene
@@ -148,6 +149,7 @@ class Lane(ABC):
         consent: bool | None = True,
         product: str | None = None,
         medium_of: Sent | None = None,
+        medium: bytes | None = None,
         wait: bool = True,
         timeout_s: float = 300.0,
         **parameters: Number,
@@ -156,8 +158,9 @@ class Lane(ABC):
 
         `behaviour` is what they mean to do (simulator/world/behaviours.py), with `parameters` of it: how high somebody
         can jump, how close they follow. `kind` is how they look. `consent` and `product` ("single", "day") are on their
-        medium; None leaves them to the seed. `medium_of` gives them the medium of somebody sent before. `wait=False`
-        only puts them into the queue: whoever follows another needs to be there before the other goes. Raises NotInTime
+        medium; None leaves them to the seed. `medium_of` gives them the medium of somebody sent before; `medium` is
+        what they hold to the reader instead of a test token: a real pass, as bytes or as its QR text. `wait=False` only
+        puts them into the queue: whoever follows another needs to be there before the other goes. Raises NotInTime
         when somebody is still here after `timeout_s`.
         """
         __tracebackhide__ = True
@@ -169,10 +172,14 @@ class Lane(ABC):
             rider.plan = plan or rider.plan
             if medium_of is not None:
                 rider.nonce, rider.product, rider.consent = medium_of.nonce, medium_of.product, medium_of.consent
+                rider.carried = medium_of.carried
             if product is not None:
                 rider.product = product
             if consent is not None and medium_of is None:
                 rider.consent = consent
+            if medium is not None:
+                raw = pass_token.parse(medium)
+                rider.carry(medium, rider.nonce if raw is None else pass_token.nonce(raw))
 
         rider = self._act(lambda: self._run.station.send(self.name, behaviour, kind, change))
         sent = Sent(rider, lambda: self.crossings, lambda: self.joined)
@@ -317,6 +324,12 @@ class Lane(ABC):
         self.advance((interval_ms - self.epoch_ms % interval_ms) / 1000 + _AFTER_S)
 
     # --- reading -----------------------------------------------------------------------------------------------------
+
+    @property
+    def reason(self) -> str | None:
+        """Why the last medium was refused (docs/passes.md); None when it was not, or the device has no power."""
+        gate = self._device.gate
+        return None if gate is None else gate.reason
 
     @property
     def records(self) -> list[Record]:

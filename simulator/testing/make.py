@@ -56,6 +56,7 @@ class Asked:
     site: str = SITE
     key: bytes = KEY
     report: Mapping[str, Any] | None = None
+    passes: Mapping[str, Any] | None = None
     starts_at: datetime | None = None
     broker: Mapping[str, Any] | None = None
 
@@ -80,6 +81,7 @@ def spec_of(asked: Asked) -> tuple[Spec, LaneSpec]:
         spec = replace(spec, epoch_start_ms=int(asked.starts_at.timestamp() * 1000))
     lane = _chosen(asked, spec.stations[0].lanes)
     identity = {"site": asked.site, "key": asked.key.hex(), "broker": dict(asked.broker or IN_MEMORY)}
+    identity["passes"] = dict(asked.passes or {})
     options = dict(lane.plant_options)
     # Even an empty plan of faults makes a lane to which faults can happen.
     options["breaks"] = options.get("breaks") or Faults()

@@ -38,6 +38,11 @@ class Sent:
         return self._rider.nonce
 
     @property
+    def carried(self) -> bytes | None:
+        """The real pass that they were given, if they were."""
+        return self._rider.carried
+
+    @property
     def done(self) -> bool:
         """True once the rider has gone."""
         return self._found() is not None

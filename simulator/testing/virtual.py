@@ -112,6 +112,13 @@ class VirtualLane(Lane):
         """A message for the device: a gateway of one's own says `stored`. Lost when the device is not connected."""
         self._act(lambda: self._far_end.hand(topic, payload))
 
+    def retain(self, what: str, payload: bytes) -> None:
+        """A retained message of the network's issuer: `what` is "keys" or "spent-<slot>" (docs/passes.md).
+
+        The device gets it now, if it is connected, and at each later connection.
+        """
+        self._act(lambda: self._far_end.retain(what, payload))
+
     @property
     def connected(self) -> bool:
         """Whether the device has a connection to the broker."""

@@ -98,7 +98,12 @@ def power_cuts(
     yield len(changes), MemoryStorage(files)
 
 
-def settings(physical: bool = False, lane: "dict[str, Any] | None" = None, **report: "Any") -> Settings:
+def settings(
+    physical: bool = False,
+    lane: "dict[str, Any] | None" = None,
+    passes: "dict[str, Any] | None" = None,
+    **report: "Any",
+) -> Settings:
     return Settings(
         {
             "site": "north",
@@ -107,6 +112,7 @@ def settings(physical: bool = False, lane: "dict[str, Any] | None" = None, **rep
             "key": KEY_HEX,
             "broker": None,
             "lane": lane or {},
+            "passes": passes or {},
             "report": report,
         },
         emulated_bundle=not physical,

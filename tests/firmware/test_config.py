@@ -2,6 +2,7 @@
 
 import json
 import unittest
+from binascii import b2a_base64
 
 from firmware.config import QUARTER_HOUR_MS, Settings, SettingsError, load
 from tests.firmware.fakes import DAY_MS, KEY_HEX, MemoryStorage
@@ -16,6 +17,8 @@ NUMBERS = (
     ("lane.beams", 2, 24, 1),
     ("lane.release_ms", 100, 3600000, 1),
     ("lane.refuse_ms", 100, 3600000, 1),
+    ("passes.spent_pages", 1, 16, 1),
+    ("passes.passback_ms", 0, DAY_MS, 1),
     ("report.interval_ms", 1000, DAY_MS, 1),
     ("report.tally_min", 1, 10000, 1),
     ("report.day_start_ms", 0, DAY_MS - QUARTER_HOUR_MS, QUARTER_HOUR_MS),
@@ -39,6 +42,7 @@ def values(physical: bool = False) -> "dict[str, Any]":
         "key": KEY_HEX,
         "broker": {"host": "127.0.0.1", "port": 1883, "user": "north/gate-1", "password": "secret"},
         "lane": {},
+        "passes": {},
         "report": {},
     }
 
@@ -95,6 +99,7 @@ class Numbers(Case):
             s = Settings(values(physical), emulated_bundle=not physical)
             self.assertEqual((s.way, s.beams, s.release_ms, s.refuse_ms), ("entry", 4, 5000, 1500))
             self.assertEqual((s.interval_ms, s.tally_min, s.day_start_ms), (900000, 10, 0))
+            self.assertEqual((s.list_key, s.spent_pages, s.passback_ms), (None, 4, 600000))
             self.assertEqual((s.send_at_once, s.outbox_records, s.resend_ms), (not physical, 512, 5000))
 
 
@@ -120,6 +125,14 @@ class Texts(Case):
             if bad and isinstance(bad, str):
                 self.assertNotIn(bad, said)
 
+    def test_list_key(self) -> None:
+        modulus = b"\x80" + bytes(254) + b"\x01"
+        given = b2a_base64(modulus).decode().strip()
+        self.assertEqual(made("passes.list_key", given).list_key, modulus)
+        even, short = (b2a_base64(n).decode().strip() for n in (b"\x80" + bytes(255), b"\x01" + bytes(255)))
+        for bad in (given[:-4], given + "AAAA", even, short, "!" * 344, "", 5, True, [], {}):
+            self.refused("passes.list_key", bad)
+
     def test_choices(self) -> None:
         for bad in NOT_CHOICES + (True,):
             self.refused("lane.way", bad)
@@ -133,13 +146,13 @@ class Texts(Case):
 
 class Whole(Case):
     def test_sections_of_a_wrong_type(self) -> None:
-        for path in ("broker", "lane", "report"):
+        for path in ("broker", "lane", "passes", "report"):
             for bad in ("x", 5, True, [], [1], None):
                 if path != "broker" or bad is not None:
                     self.refused(path, bad)
 
     def test_what_may_be_left_out(self) -> None:
-        for name in ("lane", "report"):
+        for name in ("lane", "passes", "report"):
             given = values()
             del given[name]
             Settings(given)

@@ -40,6 +40,7 @@ def counted(storage: MemoryStorage, boot: int) -> "dict[str, int]":
         "refused": 0,
         "forced": 0,
         "lost": 0,
+        "spent": 0,
     }
     outbox = Outbox(storage, boot)
     for kept in outbox.boots():
@@ -59,6 +60,8 @@ def counted(storage: MemoryStorage, boot: int) -> "dict[str, int]":
                 elif record["kind"] == "device":
                     if record["what"] == "storage_lost":
                         totals["lost"] += record["folds"]
+                elif record["kind"] == "spent":
+                    totals["spent"] += len(record["nullifiers"])
                 else:
                     for name in totals:
                         totals[name] += record.get(name, 0)
@@ -85,13 +88,14 @@ class PowerCuts(unittest.TestCase):
             second.reporter.passed(at, True, "entry", CONSENTED, 1200)
             second.reporter.passed(at, True, "entry", DECLINED, 1200)
             second.reporter.refused(at)
+            second.reporter.used(at, "ff" * 16, 20029)
             second.reporter.tick(MORNING_MS + DAY_MS)
             totals = counted(after, 3)
-            expected = {"passages": 1, "declined": 1, "refused": 1}
+            expected = {"passages": 1, "declined": 1, "refused": 1, "spent": 1}
             for what, _ in steps[:complete]:
                 expected[what] = expected.get(what, 0) + 1
             interrupted = steps[complete][0] if complete < len(steps) else ""
-            for what in ("passages", "declined", "refused", "forced", "free"):
+            for what in ("passages", "declined", "refused", "forced", "free", "spent"):
                 surplus = totals[what] - expected.get(what, 0)
                 self.assertIn(
                     surplus, (0, 1) if what == interrupted else (0,), "%s, cut %d after change %d" % (what, cuts, done)
@@ -107,6 +111,7 @@ class PowerCuts(unittest.TestCase):
         for _ in range(3):
             made.append(("passages", lambda r: r.passed(base + 1, True, "entry", CONSENTED, 900)))
             made.append(("declined", lambda r: r.passed(base + 2, True, "exit", DECLINED, 900)))
+            made.append(("spent", lambda r: r.used(base + 3, "0123456789abcdef" * 2, 20029)))
         made.append(("refused", lambda r: r.refused(base)))
         made.append(("forced", lambda r: r.irregular(base, "entry", "forced", 95, [(0, 0, 1)])))
         made.append(("free", lambda r: r.passed_free(base, "entry")))

@@ -43,6 +43,10 @@ class Listener:
     def say(self, channel: str, body: bytes) -> None:
         self._client.publish(TOPIC + channel, body, qos=1)
 
+    def retain(self, topic: str, payload: bytes) -> None:
+        """Returns when the broker has it."""
+        self._client.publish(topic, payload, qos=1, retain=True).wait_for_publish(10)
+
     def batches(self) -> list[dict[str, Any]]:
         return [json.loads(payload) for topic, payload in list(self.messages) if topic == TOPIC + "event"]
 

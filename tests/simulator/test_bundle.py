@@ -1,5 +1,6 @@
 """What a physical board's bundle must not contain, looked for in its bytes, with the emulated one as counter-test."""
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -50,16 +51,35 @@ def test_a_bundle_names_no_path_of_this_machine(built: dict[str, Path]) -> None:
         assert str(Path(bundle.__file__).parents[2]).encode() not in everything(folder)
 
 
-def test_every_firmware_file_but_the_kiosks_is_in_the_emulated_bundle(built: dict[str, Path]) -> None:
-    firmware = Path(bundle.__file__).parents[2] / "firmware"
-    sources = {"firmware/" + file.relative_to(firmware).as_posix() for file in firmware.rglob("*.py")}
-    assert sources
-    for source in sources:
-        compiled = (built["emulated"] / source).with_suffix(".mpy")
-        if source.startswith("firmware/kiosk/"):
-            assert not compiled.exists(), "a kiosk runs under CPython"
+def imported(file: Path, present: set[str]) -> set[str]:
+    """The firmware's modules that a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
         else:
-            assert compiled.stat().st_size > 0
+            continue
+        found |= {path for name in names if (path := name.replace(".", "/") + ".py") in present}
+    return found
+
+
+def test_a_bundle_has_all_that_its_modules_import(built: dict[str, Path]) -> None:
+    root = Path(bundle.__file__).parents[2]
+    present = {file.relative_to(root).as_posix() for file in (root / "firmware").rglob("*.py")}
+    for site_class, folder in built.items():
+        held = {path for _, path in bundle.sources(site_class)}
+        needed = set().union(*(imported(root / path, present) for path in held if path.startswith("firmware/")))
+        missing = needed - held - (set(bundle.EMULATED_ONLY) if site_class == "physical" else set())
+        assert "firmware/fare/rsa.py" in needed and not missing
+        for path in held:
+            assert (folder / path).with_suffix(".mpy").stat().st_size > 0
+
+
+def test_a_gates_bundle_has_no_room_of_a_kiosk(built: dict[str, Path]) -> None:
+    for folder in built.values():
+        assert not [file for file in folder.rglob("*.mpy") if "kiosk" in file.as_posix() or file.stem == "blind"]
 
 
 def test_an_unknown_class_is_refused() -> None:

@@ -19,7 +19,7 @@ from simulator.devices import bundle
 from simulator.devices.process import DeviceDied, PlantServer, ProcessDevice, micropython_available
 from tests.simulator.devices_support import Event, Rig, as_process, settings, token, walk
 from tests.simulator.link_support import USERS, Listener, stored
-from tests.support import wait_until
+from tests.support import ROOT, wait_until
 
 pytestmark = pytest.mark.skipif(
     not micropython_available(), reason="MicroPython's unix port is packaged for x86-64 only"
@@ -27,6 +27,14 @@ pytestmark = pytest.mark.skipif(
 
 PASSAGES = 600
 IRREGULAR = 60
+GOLDEN = json.loads((ROOT / "tests" / "golden" / "passes.json").read_text())
+
+
+def with_passes(folder: Path, **report: Any) -> dict[str, Any]:
+    """Settings of a gate that reads real passes: its pages and buffers are set aside, its key list is in its flash."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "keys").write_text(GOLDEN["lists"]["7"])
+    return settings(**report) | {"passes": {"list_key": GOLDEN["list_key"]}}
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +68,9 @@ def busy(start_ms: int, passages: int, irregular: int) -> list[Event]:
 
 def worst_hours(folder: Path, server: PlantServer, built: Path, heap_bytes: int, share: int = 1) -> dict[str, int]:
     """Nobody confirms anything: the outbox fills, folds, is loaded again after a reboot and fills once more."""
-    rig = Rig(
-        folder / "flash", as_process(server, built, heap_bytes=heap_bytes), settings(interval_ms=900_000, tally_min=10)
-    )
+    flash = folder / "flash"
+    values = with_passes(flash, interval_ms=900_000, tally_min=10)
+    rig = Rig(flash, as_process(server, built, heap_bytes=heap_bytes), values)
     try:
         rig.device.start()
         script = busy(1000, PASSAGES // share, IRREGULAR // share)
@@ -98,7 +106,7 @@ def test_the_worst_hours_fit_the_heap(tmp_path: Path, server: PlantServer, emula
 
 def held_interval(folder: Path, server: PlantServer, built: Path, riders: int) -> int:
     """One interval of consented passages held as a physical device holds them; how many were told at its end."""
-    values = settings(interval_ms=900_000, tally_min=10, send_at_once=False)
+    values = with_passes(folder / "flash", interval_ms=900_000, tally_min=10, send_at_once=False)
     rig = Rig(folder / "flash", as_process(server, built), values)
     try:
         rig.device.start()
@@ -136,7 +144,7 @@ def test_a_full_outbox_is_delivered_within_the_heap(
     broker = EmbeddedBroker(tmp_path / "broker")
     broker.start(USERS)
     listener = Listener(broker.port)
-    networked = settings() | {
+    networked = with_passes(folder) | {
         "lane": {"way": "entry", **lane},
         "broker": {"host": "127.0.0.1", "port": broker.port, "user": "gate-1", "password": USERS["gate-1"]},
     }
