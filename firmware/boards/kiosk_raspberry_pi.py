@@ -156,7 +156,7 @@ class KioskRaspberryPi:
         """Let go of the pins and end the printer's thread."""
         self._documents.put(None)
         self._print_thread.join(5)
-        for device in (self._accept, self._coin, *self._magnets.values(), *self._buttons):
+        for device in [self._accept, self._coin] + list(self._magnets.values()) + self._buttons:
             device.close()
 
     # -- from threads

@@ -109,6 +109,10 @@ class KioskApp:
     def _run_engine(self, now):
         if self.coins.busy():
             return  # what is due may move the escrow
+        if self.engine.state in (table.START, table.OUT_OF_ORDER):
+            # Keys, clock and day may have changed: whether anything can be sold is looked at each time.
+            self.engine.tick(now, self._epoch())
+            self._carry_out()
         deadline = self.engine.next_deadline(now)
         while deadline is not None and ticks_diff(deadline, now) <= 0:
             self.engine.tick(now, self._epoch())

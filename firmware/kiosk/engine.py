@@ -383,6 +383,9 @@ class Kiosk:
             self._storage_failed()
             self._failed_unasked(kind, "storage")
             return
+        except ValueError:
+            self._failed_unasked(kind, "keys")
+            return
         self._to(table.ISSUE)
         self._ask_signature()
 
@@ -560,6 +563,7 @@ class Kiosk:
         self._own_faults.discard("printer")
         if "storage" in self._own_faults and tickets.writable(self._storage):
             self._own_faults.discard("storage")
+            self._ledger.tidy()
         if self._unfinished():
             self._settle()
         elif self.state == table.OUT_OF_ORDER and not self._closing:

@@ -1,7 +1,7 @@
 """A front of a small display and four buttons, where there is no touch screen: lines out, events in.
 
-Rules: the engine's screen says all; the front adds only which page of the notice is shown. Answers stand in lines of
-one form, "no" first, and none is chosen beforehand. Texts are data (texts.py), in plain ASCII for any display.
+Rules: the engine's screen says all; the front adds only which page of the notice is shown. Answers stand side by
+side in one form, "no" first, and none is chosen beforehand. Texts are data (texts.py), in plain ASCII for any display.
 """
 
 from firmware.kiosk import table
@@ -161,12 +161,23 @@ class Front:
     def _why(screen, t):
         return t.get("why_" + (screen["why"] or ""), t["why"])
 
+    def _labels(self, screen):
+        """The buttons' labels, as many in a line as fit."""
+        lines: list = []
+        for at, (label, _) in enumerate(self.choices(screen)):
+            label = ("%d %s" % (at + 1, label))[: self._columns]
+            if lines and len(lines[-1]) + 2 + len(label) <= self._columns:
+                lines[-1] += "  " + label
+            else:
+                lines.append(label)
+        return lines
+
     def lines(self, screen):
         """Exactly as many lines as the display has, none longer than it is wide."""
         if screen["state"] != self._state:
             self._state = screen["state"]
             self._page = 0
-        labels = ["%d %s" % (at + 1, label) for at, (label, _) in enumerate(self.choices(screen))]
+        labels = self._labels(screen)
         body = wrapped(self._body(screen), self._columns)
         room = self._rows - len(labels)
         pages = (len(body) + room - 1) // room or 1

@@ -90,6 +90,7 @@ class Ledger:
         self._storage = storage
         self.stage = IDLE
         self.sale = None
+        self.untidy = False  # files of a sale that was never opened are still there
         self._load()
 
     def _load(self):
@@ -137,11 +138,21 @@ class Ledger:
             self._storage.write(SECRET, secret + hashlib.sha256(secret).digest())
             self._storage.write(SALE, sale.encode())
         except OSError:
-            self._clear()
+            self.untidy = True
+            self.tidy()
             raise
         sale.nonce, sale.inverse, sale.blinded = nonce, inverse, blinded
         self.sale = sale
         self.stage = ASKED
+
+    def tidy(self):
+        """Remove what a failed ``open`` has left, as soon as the storage lets it."""
+        if self.untidy and self.stage == IDLE:
+            try:
+                self._clear()
+                self.untidy = False
+            except OSError:
+                pass  # tried again later; without ``sale`` it means nothing
 
     def signed(self, signature):
         """The blind signature is there: from here on there is only forward."""

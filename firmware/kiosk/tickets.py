@@ -18,7 +18,7 @@ _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
 def prepare(key, random_bytes):
-    """``(nonce, inverse of the blind, blinded message)`` of a new pass under ``key``."""
+    """``(nonce, inverse of the blind, blinded message)`` of a new pass under ``key``. ValueError for a broken key."""
     nonce = random_bytes(NONCE_BYTES)
     blinded, inverse = blind.blind(key.n, nonce + _VERSION + key.id, random_bytes)
     return nonce, inverse, blinded
@@ -27,9 +27,8 @@ def prepare(key, random_bytes):
 def finish(sale, blind_signature):
     """The pass's 297 bytes from an open sale and the gateway's answer; None where the answer is no signature."""
     message = sale.nonce + _VERSION + sale.key_id
-    try:
-        signature = blind.finalize(sale.modulus, message, blind_signature, sale.inverse)
-    except ValueError:
+    signature = blind.finalize(sale.modulus, message, blind_signature, sale.inverse)
+    if signature is None:
         return None
     return message[32:] + sale.nonce + signature
 

@@ -1,4 +1,4 @@
-"""The gateway's pages for people: the lanes live, "my data", the data inventory.
+"""The gateway's pages for people: the lanes live, "my data", what riders are told, the data inventory.
 
 Rules: a page is one file without anything from elsewhere; its scripts and styles carry a nonce that is new for each
 answer, and the policy allows nothing else. Texts in several languages are data (gateway/web/texts); which one is shown
@@ -19,6 +19,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from gateway.consent.inventory import HEADINGS, sections
+from gateway.consent.notices import TEXTS
 from gateway.service import Service
 
 router = APIRouter(include_in_schema=False)
@@ -34,9 +35,19 @@ def _file(name: str) -> str:
 
 
 @cache
-def texts(language: str) -> dict[str, str]:
-    """The texts of "my data" in ``language``."""
-    return cast(dict[str, str], json.loads(_file(f"texts/my-data.{language}.json")))
+def texts(page: str, language: str) -> dict[str, str]:
+    """The texts of a page in ``language``."""
+    return cast(dict[str, str], json.loads(_file(f"texts/{page}.{language}.json")))
+
+
+def _links(page: str, language: str) -> str:
+    """The languages to choose from, as items of a list."""
+    return "".join(
+        f'<li><a href="?lang={one}" lang="{one}" hreflang="{one}"'
+        + (' aria-current="true"' if one == language else "")
+        + f">{escape(texts(page, one)['language'])}</a></li>"
+        for one in LANGUAGES
+    )
 
 
 def language_of(request: Request) -> str:
@@ -83,24 +94,41 @@ def my_data_page(request: Request) -> HTMLResponse:
     """What is stored under a pass, and erasing it; the pass stays in the browser."""
     service = cast(Service, request.app.state.service)
     language = language_of(request)
-    words = texts(language)
+    words = texts("my-data", language)
     keep_days = service.keeping.retention.keep_days
     data: dict[str, Any] = {"texts": words, "lang": language, "now": service.now_ms(), "keep_days": keep_days}
     shown = {name: escape(text.replace("{days}", str(keep_days + DAYS_BEFORE))) for name, text in words.items()}
-    links = "".join(
-        f'<li><a href="?lang={one}" lang="{one}" hreflang="{one}"'
-        + (' aria-current="true"' if one == language else "")
-        + f">{escape(texts(one)['language'])}</a></li>"
-        for one in LANGUAGES
-    )
     return _answer(
         _file("my-data.html"),
         **shown,
         lang=language,
-        languages=links,
-        notice=escape(service.notices.current().version),
+        languages=_links("my-data", language),
         # "</" would end the script's element; "\/" is the same to JSON.
         data=json.dumps(data).replace("</", "<\\/"),
+    )
+
+
+@router.get("/notice")
+def notice_page(request: Request) -> HTMLResponse:
+    """What riders are told before they are asked, as they read it; the current notice."""
+    notices = cast(Service, request.app.state.service).notices
+    language, notice = language_of(request), notices.current()
+    words, shown = texts("notice", language), notice.filled(*notices.operator())[language]
+    content = "\n".join(
+        f"<h2>{escape(words[name])}</h2>\n<p>{escape(shown[name])}</p>"
+        for name in TEXTS
+        if name not in ("title", "question")
+    )
+    return _answer(
+        _file("notice.html"),
+        **{name: escape(text) for name, text in words.items() if name.startswith("link_")},
+        lang=language,
+        languages=_links("notice", language),
+        title=escape(shown["title"]),
+        question=escape(shown["question"]),
+        content=content,
+        version=escape(words["version"].replace("{version}", notice.version)),
+        sha256=notice.sha256,
     )
 
 

@@ -7,6 +7,7 @@ import os
 import statistics
 import threading
 import time
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -287,13 +288,20 @@ def test_texts_are_there_in_every_language_and_all_are_used(whole: Whole) -> Non
     for name in texts["my-data.en.json"]:
         used = f"{{{{{name}}}}}" in page or f"T.{name}" in page or name.startswith(stems) or name == "language"
         assert used, name
+    notice = {path.name: list(json.loads(path.read_text())) for path in (folder / "texts").glob("notice.*.json")}
+    assert len(notice) == 2 and len({tuple(one) for one in notice.values()}) == 1
     for language in ("en", "de"):
+        told = whole.http.get(f"/notice?lang={language}").text
+        kept = whole.service.notices.current()
+        assert f'<html lang="{language}">' in told and "{" not in told.split("<main>")[1] and kept.sha256 in told
+        for text in kept.filled(*whole.service.notices.operator())[language].values():
+            assert escape(text) in told
         shown = whole.http.get(f"/my-data?lang={language}").text
         assert "{{" not in shown and "https://" not in shown.replace("https, ", "")
 
 
 def test_pages_allow_nothing_from_elsewhere(whole: Whole) -> None:
-    for path in ("/my-data", "/inventory", "/"):
+    for path in ("/my-data", "/inventory", "/notice", "/"):
         answer = whole.http.get(path)
         policy = answer.headers["content-security-policy"]
         assert "default-src 'none'" in policy and "unsafe" not in policy and "form-action 'none'" in policy
