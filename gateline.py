@@ -8,7 +8,7 @@ Commands, options and their defaults don't belong here: they live beside what th
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -83,9 +83,13 @@ def _join_fleet(app: typer.Typer) -> None:
 def _join_kiosk(app: typer.Typer) -> None:
     # The kiosk is firmware, its emulated hardware the simulator's: they meet here.
     from firmware.kiosk.touch.command import kiosk_command
-    from simulator.kiosk.paced import PacedKiosk
 
-    app.command("kiosk")(kiosk_command(PacedKiosk))
+    def emulated(*given: Any, **named: Any) -> Any:
+        from simulator.kiosk.paced import PacedKiosk
+
+        return PacedKiosk(*given, **named)
+
+    app.command("kiosk")(kiosk_command(emulated))
 
 
 Join = Callable[[typer.Typer], None]

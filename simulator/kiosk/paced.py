@@ -33,6 +33,8 @@ log = logging.getLogger("gateline.kiosk")
 
 TURN_MS = 50
 PRESSES_MAX = 64
+LEFT_MS = 10_000
+"""How long a paper may lie in the tray while nobody is before the kiosk."""
 
 Event = tuple[Any, ...]
 DARK: Mapping[str, Any] = {"state": "out_of_order"}
@@ -130,6 +132,8 @@ class PacedKiosk:
         self._values = sorted(parsed.coins.values(), reverse=True)
         self._screen: Mapping[str, Any] = DARK
         self.failed = False
+        self._was_empty = True
+        self._lies_since_ms = 0
         self.drawn_in = 0
         """Papers that nobody took."""
 
@@ -204,26 +208,35 @@ class PacedKiosk:
         elif what == "take_money":
             self.board.take_money()
         elif what == "take_ticket":
-            taken = self.board.take_ticket()
-            if taken is not None and taken["kind"] == "pass":
+            taken = []
+            while (document := self.board.take_ticket()) is not None:
+                taken.append(document["kind"])
+            if "pass" in taken:
                 # The rider has it in hand: what "I have it" says, too.
                 self._device.rider(("taken",))
+
+    def _draw_in(self, empty: bool) -> None:
+        """Between two riders nothing may lie in the tray; what is printed after a rider has left lies a little."""
+        if not self.board.tray:
+            self._lies_since_ms = self._scheduler.now_ms
+        elif empty != self._was_empty or (empty and self._scheduler.now_ms - self._lies_since_ms >= LEFT_MS):
+            self.board.tray.clear()
+            self.drawn_in += 1
+        self._was_empty = empty
 
     def _publish(self) -> None:
         shown = self._device.screen()
         if shown is None:
             self._screen = DARK
             return
-        if shown["state"] in _EMPTY and self._screen["state"] not in _EMPTY and self.board.tray:
-            self.board.tray.clear()
-            self.drawn_in += 1
+        self._draw_in(shown["state"] in _EMPTY)
         # The page never needs them: the paper has them.
         shown["pass_text"] = shown["receipt"] = None
         shown["machine"] = {
             "coins": self._values,
             "currency": self._currency,
             "cup_cents": sum(self.board.cup),
-            "ticket": paper(self.board.tray[0]) if self.board.tray else None,
+            "ticket": paper(self.board.tray[-1]) if self.board.tray else None,
             "present_url": self._present_url,
         }
         self._screen = shown

@@ -1,0 +1,1 @@
+"""Passes: keys and their list, blind signatures, the spent set."""
