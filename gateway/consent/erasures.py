@@ -26,7 +26,7 @@ from gateway.errors import UserError
 from gateway.store.database import StoreFull
 
 FILE_NAME: Final = "erasures"
-MOST: Final = 100_000
+MOST: Final = 250_000
 _LINE: Final = re.compile(rb"(0|[1-9][0-9]{0,6}) ([0-9a-f]{64})")
 
 
