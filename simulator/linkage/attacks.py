@@ -222,6 +222,18 @@ def small_tallies(rows: Rows, below: int) -> tuple[int, int]:
     return len(few), sum(few)
 
 
+def tenths(rows: Rows, interval_ms: int = QUARTER_MS, minimum: int = 10) -> list[Cell]:
+    """The operator: the last interval of each tally that counts just as many as a tally must: there was one at least.
+
+    Such a tally had not enough an interval earlier. The guess: just one rider who declined passed in that interval.
+    """
+    return [
+        Cell(tally["device"], tally["to_ms"] - interval_ms)
+        for tally in rows["tallies"]
+        if tally["entries"] + tally["exits"] == minimum == tally["declined"]
+    ]
+
+
 class Split(NamedTuple):
     """One gate's declined riders of one tally, by what the tally's nullifiers tell of their products."""
 

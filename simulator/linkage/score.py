@@ -6,17 +6,19 @@ question, and draws among the same candidates; the number is exact, not drawn.
 Pure. Does not belong here: running the week; how it is printed.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from simulator.linkage import attacks
+from simulator.linkage import attacks, kiosk_lies
 from simulator.linkage.attacks import Cell, Question
 from simulator.linkage.baseline import loads, taps
 from simulator.linkage.evidence import Message, Rows
 from simulator.linkage.findings import Finding
+from simulator.linkage.kiosk_lies import Kept
 from simulator.linkage.located import declined_located, located
 from simulator.linkage.traces import QUARTER_MS, Point, of_cards
-from simulator.linkage.week import Passage, Week
+from simulator.linkage.week import Passage, Sale, Week
 from simulator.truth import PASSED_CONSENTED, PASSED_DECLINED, Outcome, handle_of
 
 
@@ -60,7 +62,7 @@ def sales(known: Known) -> dict[str, Finding]:
     trials = dict.fromkeys(hits, 0)
     chance = dict.fromkeys(hits, 0.0)
     for sale, guess in zip(known.week.sales, attacks.sales_to_passages(known.questions, known.rows), strict=True):
-        sort = "declined" if not sale.consent else "ahead" if sale.ahead else "late"
+        sort = _sort(sale)
         trials[sort] += 1
         if guess.what is not None:
             hits[sort] += guess.what == first.get(sale.number)
@@ -130,29 +132,75 @@ def placed(known: Known) -> Finding:
     return Finding(declined_located(known.log, known.rows, outcomes), declined, 0.0)
 
 
+def tenths(known: Known) -> Finding:
+    """Just one rider who declined passed in the last quarter hour of a tally of ten.
+
+    The guesser draws one of the quarter hours of the same tally.
+    """
+    counts: Counter[Cell] = Counter(
+        Cell(passage.gate, passage.at_ms // QUARTER_MS * QUARTER_MS)
+        for passage in known.week.passages
+        if not passage.consent
+    )
+    starts = {(tally["device"], tally["to_ms"]): tally["from_ms"] for tally in known.rows["tallies"]}
+    hits = trials = 0
+    chance = 0.0
+    for cell in attacks.tenths(known.rows):
+        trials += 1
+        hits += counts[cell] == 1
+        quarters = range(starts[cell.gate, cell.start_ms + QUARTER_MS], cell.start_ms + 1, QUARTER_MS)
+        chance += sum(counts[Cell(cell.gate, start_ms)] == 1 for start_ms in quarters) / len(quarters)
+    return Finding(hits, trials, chance / max(1, trials))
+
+
 def shortest_place_ms(known: Known) -> int | None:
     """The shortest time in which a rider who declined is placed; None where nobody is."""
     claims = located(known.log, known.rows, known.outcomes()).values()
     return min((claim.end_ms - claim.start_ms for claim in claims), default=None)
 
 
+def lying_kiosk(known: Known) -> dict[str, Finding]:
+    """What a kiosk that keeps numbers and the operator find together, passage by passage, by who made it.
+
+    A passage is found when a row of its pass has its gate, or when the pass was told as used at its gate in a time that
+    holds the passage.
+    """
+    kept = {sale.number: Kept(sale.at_ms, sale.kiosk, known.nonces[sale.number]) for sale in known.week.sales}
+    days = range(known.week.passages[0].day, known.week.passages[-1].day + 1)
+    followed = kiosk_lies.follow(kept, known.log, known.rows, days)
+    hits: Counter[str] = Counter()
+    trials: Counter[str] = Counter()
+    for passage in known.week.passages:
+        sort = "agreed" if passage.consent else f"declined {passage.product} {passage.way}"
+        trials[sort] += 1
+        rows, used = followed[passage.sale]
+        in_row = any(gate == passage.gate and at_ms <= passage.at_ms < at_ms + QUARTER_MS for gate, at_ms in rows)
+        told = used is not None and used[0] == passage.gate and used[1] <= passage.at_ms < used[2]
+        hits[sort] += in_row or told
+    return {sort: Finding(hits[sort], trials[sort], 0.0) for sort in sorted(trials)}
+
+
 # --- the same questions to the usual record --------------------------------------------------------------------------
 
 
-def baseline_sales(week: Week) -> Finding:
-    """Sale to passage by the card's number: the next tap of the card that was loaded."""
+def baseline_sales(week: Week) -> dict[str, Finding]:
+    """Sale to passage by the card's number, for the same three sorts of sales: among the card's taps afterwards."""
     traces = of_cards(taps(week))
     first: dict[int, Passage] = {}
     for passage in week.passages:
         first.setdefault(passage.sale, passage)
-    hits = trials = 0
+    hits = dict.fromkeys(("late", "ahead", "declined"), 0)
+    trials = dict(hits)
     for sale, load in zip(week.sales, loads(week), strict=True):
-        trials += 1
-        # Whose it is, is known at once; a hit is asked to be the passage that this very sale paid for.
-        own = [point for point in traces[load.card] if point.at_ms >= load.at_s * 1000]
-        mine = first[sale.number]
-        hits += bool(own) and (mine.at_ms // 1000 * 1000, mine.gate) in [(one.at_ms, one.gate) for one in own]
-    return Finding(hits, trials, 0.0)
+        sort = _sort(sale)
+        trials[sort] += 1
+        mine = Point(first[sale.number].at_ms // 1000 * 1000, first[sale.number].gate)
+        hits[sort] += mine in [point for point in traces[load.card] if point.at_ms >= load.at_s * 1000]
+    return {sort: Finding(hits[sort], trials[sort], 0.0) for sort in hits}
+
+
+def _sort(sale: Sale) -> str:
+    return "declined" if not sale.consent else "ahead" if sale.ahead else "late"
 
 
 def baseline_days(week: Week) -> Finding:
@@ -164,3 +212,42 @@ def baseline_days(week: Week) -> Finding:
     trials = sum(day + 1 in mine for mine in days_of.values() for day in mine)
     hits = sum(day + 1 in mine and card in traces for card, mine in days_of.items() for day in mine)
     return Finding(hits, trials, 0.0)
+
+
+def baseline_order(week: Week) -> Finding:
+    """Which of two who passed one gate in one quarter hour came first, by the second."""
+    groups: dict[Cell, list[Passage]] = {}
+    for passage in week.passages:
+        if passage.consent:
+            groups.setdefault(Cell(passage.gate, passage.at_ms // QUARTER_MS * QUARTER_MS), []).append(passage)
+    hits = trials = 0
+    for group in groups.values():
+        for index, one in enumerate(group):
+            for other in group[index + 1 :]:
+                trials += 1
+                hits += (one.at_ms // 1000 < other.at_ms // 1000) == (one.at_ms < other.at_ms)
+    return Finding(hits, trials, 0.5)
+
+
+def baseline_exits(week: Week) -> Finding:
+    """Gate and quarter hour of the exit of a declined rider whose entry was seen: the card's next tap."""
+    traces = of_cards(taps(week))
+    ends = {passage.trip: passage for passage in week.passages if passage.way == "exit"}
+    hits = trials = 0
+    for passage in week.passages:
+        if passage.way != "entry" or passage.consent:
+            continue
+        seen = Point(passage.at_ms // 1000 * 1000, passage.gate)
+        card = next(card for card, points in traces.items() if seen in points)
+        after = [point for point in traces[card] if point.at_ms > seen.at_ms]
+        trials += 1
+        hits += bool(after) and after[0] == Point(ends[passage.trip].at_ms // 1000 * 1000, ends[passage.trip].gate)
+    return Finding(hits, trials, 0.0)
+
+
+def baseline_placed(week: Week) -> Finding:
+    """Declined riders' passages that the log has, with gate and second."""
+    lines = {(tap.card, tap.gate, tap.at_s) for tap in taps(week)}
+    declined = [passage for passage in week.passages if not passage.consent]
+    hits = sum((passage.person, passage.gate, passage.at_ms // 1000) in lines for passage in declined)
+    return Finding(hits, len(declined), 0.0)

@@ -20,6 +20,7 @@ from simulator.linkage.located import located
 from simulator.linkage.traces import QUARTER_MS, SECOND_MS, Point, of_cards, of_handles, unicity
 from simulator.linkage.week import DAY_START_MS, GATES, Size, draw_week, service_day
 from simulator.truth import DAY_MS
+from tests.privacy import hostile
 from tests.privacy.week import Ran, known, run_week
 
 SMALL = Size(commuters=24, occasional=12, visitors=12)
@@ -101,7 +102,32 @@ def test_each_attack_finds_what_is_planted_for_it(ran: Ran) -> None:
     assert late.beats_chance
     # Where a handle lasted over days the next day would be found by it: the attack on habits has no such row.
     assert score.days(found).beats_chance
-    assert score.baseline_days(ran.week).share == score.baseline_sales(ran.week).share == 1.0
+    assert score.baseline_days(ran.week).share == 1.0
+    assert {finding.share for finding in score.baseline_sales(ran.week).values()} == {1.0}
+    order = score.order(found)
+    assert order.share == 1.0 if ran.site_class == "emulated" else order.interval[0] < 0.5 < order.interval[1]
+
+
+def test_a_replayed_week_changes_no_row(ran: Ran) -> None:
+    batches, changed = hostile.replayed(ran)
+    assert batches > 100 and changed == 0
+    counted = {row["name"]: row["value"] for row in ran.gateway.rows()["counters"]}
+    assert counted["duplicates_refused"] > 0
+
+
+def test_what_a_stolen_key_can_say_and_cannot(ran: Ran) -> None:
+    said = dict(hostile.with_a_stolen_key(ran))
+    own = [what for what in said if "own name" in what]
+    assert {said[what] for what in own} == {"stored"}
+    assert said["another gate's records, under its topic"] == "bad_seal"
+    assert said["another gate's records, under its own topic"] == "wrong_device"
+    assert (
+        said["a record with a member that names somebody"] == said["a passage of a rider who declined"] == "malformed"
+    )
+    strict = "not_allowed" if ran.site_class == "physical" else "stored"
+    for what in ("the moment of a passage", "one irregular passage", "a tally of one, in the middle of the day"):
+        assert said[what] == strict
+    assert said["a record that was stored before, changed"] == said["a record far ahead"] == "not stored"
 
 
 def test_unicity_is_what_it_is_by_hand() -> None:

@@ -124,6 +124,7 @@ class Ran:
     rows: dict[str, list[dict[str, Any]]]
     passed: dict[str, list[int]]
     gateway: Gateway
+    gates: dict[str, WeekGate]
     nonces: dict[int, bytes] = field(default_factory=dict)
 
 
@@ -154,6 +155,7 @@ def run_week(folder: Path, site_class: str, week: Week | None = None, seed: int 
             gateway.rows(),
             {name: gate.passed for name, gate in gates.items()},
             gateway,
+            gates,
             nonces,
         )
 
