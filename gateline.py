@@ -44,6 +44,12 @@ def _join_notice(app: typer.Typer) -> None:
     app.add_typer(app_notice, name="notice")
 
 
+def _join_passes(app: typer.Typer) -> None:
+    from gateway.passes.commands import app_passes
+
+    app.add_typer(app_passes, name="passes")
+
+
 def _join_simulate(app: typer.Typer) -> None:
     from simulator.scenario.commands import simulate
 
@@ -106,6 +112,7 @@ GROUPS: dict[str, Join] = {
     "device": _join_device,
     "notice": _join_notice,
     "kiosk": _join_kiosk,
+    "passes": _join_passes,
 }
 """Every command group, in the order in which the help lists them."""
 

@@ -218,7 +218,7 @@ class Demo:
         self.log.start()
         self.url = self.backend.start_gateway().rstrip("/") + "/"
         for name in (OWN_KIOSK, *kiosks):
-            settings[name]["kiosk"] = {"gateway": self.url.rstrip("/"), "prices": PRICES_CENTS, "coins": COINS}
+            settings[name]["kiosk"] |= {"gateway": self.url.rstrip("/"), "prices": PRICES_CENTS, "coins": COINS}
         self.hall = TicketHall([settings[name] for name in kiosks], self.folder / "kiosks", self._to_the_lanes)
         self.station = LiveStation(
             settings,
