@@ -1,10 +1,11 @@
-"""The whole kiosk on a virtual clock: pulses, buttons, escrow, paper and power through the board, the office behind a client.
+"""The whole kiosk on a virtual clock: pulses, buttons, escrow, paper and power through the board.
 
 And what both boards must do alike: the emulated one, and a Raspberry Pi's on gpiozero's mock pins.
 """
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,7 @@ class Rig:
         self.device.start()
         assert self.device.app is not None
         # The list comes over the broker (tested with the gate's); here the kiosk holds it from the start.
-        self.device.app.keys.keys = tuple(self.office.keys.keys)
+        self.device.app.keys.keys = tuple(self.office.keys.keys)  # type: ignore[assignment]
         self.device.wake()
         self.run(1000)
 
@@ -120,7 +121,8 @@ def test_a_rider_buys_with_buttons_and_coins_alone() -> None:
     rig.board.press(0)
     assert rig.state == "pay" and rig.board.accepting
     rig.pay(100, 200)
-    assert rig.state == "ask" and not rig.board.accepting
+    accepting: bool = getattr(rig.board, "accepting")  # noqa: B009 - the checker believes it is still true
+    assert rig.state == "ask" and not accepting
     assert "1 No  2 Yes" in rig.board.display
     rig.board.press(1)
     assert rig.state == "issue"
@@ -178,6 +180,10 @@ def test_a_coin_that_the_settings_do_not_know_comes_back() -> None:
     assert rig.board.take_money() == 50
 
 
+def run(act: Callable[[], object]) -> None:
+    act()
+
+
 @pytest.mark.parametrize("at_ms", range(0, 9000, 250))
 def test_power_goes_at_any_time_of_a_sale(at_ms: int) -> None:
     rig = Rig(buttons=False)
@@ -190,7 +196,7 @@ def test_power_goes_at_any_time_of_a_sale(at_ms: int) -> None:
     ]
     for after_ms, act in script:
         if after_ms < at_ms:
-            rig.scheduler.at(began + after_ms, act)
+            rig.scheduler.at(began + after_ms, partial(run, act))
     rig.run(at_ms)
     rig.device.kill()
     assert rig.device.screen() is None
@@ -254,6 +260,7 @@ def test_my_data_with_a_scanner() -> None:
 
 
 # -- what both boards must do alike
+
 
 class EmulatedHands:
     """The world's side of the emulated board."""
@@ -395,6 +402,7 @@ def test_board_has_clock_storage_and_randomness(hands: Hands) -> None:
 
 # -- the Raspberry Pi alone
 
+
 def test_the_right_magnet_is_pulled_and_let_go(tmp_path: Path) -> None:
     hands = PiHands(tmp_path / "flash")
     try:
@@ -474,7 +482,13 @@ def test_the_paper_has_code_list_hash_and_the_receipt_cut_off_before_it() -> Non
     cut = b"\x1dV"
     assert out.count(cut) == 2
     receipt, ticket = out.split(cut)[:2]
-    for text in ("Consent receipt", "KI-CR-v1.1.0", "ISO/IEC TS 27560:2023", "00112233445566778899aabbccddeeff", "7 days"):
+    for text in (
+        "Consent receipt",
+        "KI-CR-v1.1.0",
+        "ISO/IEC TS 27560:2023",
+        "00112233445566778899aabbccddeeff",
+        "7 days",
+    ):
         assert text.encode() in receipt, text
     assert b"ABCDABCD" not in receipt
     # GS ( k, function 180: store the symbol's data; 476 characters and three of the function's own.
@@ -484,7 +498,7 @@ def test_the_paper_has_code_list_hash_and_the_receipt_cut_off_before_it() -> Non
     assert b"00112233445566778899aabbccddeeff" not in ticket
 
 
-class Answering(Dummy):
+class Answering(Dummy):  # type: ignore[misc]
     """A printer that can be read: what it says to each question, in order."""
 
     def __init__(self, *answers: bytes) -> None:
