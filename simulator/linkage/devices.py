@@ -86,15 +86,19 @@ class _Wire(FarEnd):
 
     def _answer(self, client: MemoryClient) -> None:
         super()._answer(client)
-        for topic in sorted(client.topics):
-            if topic in self._network.retained:
-                self.hand(topic, self._network.retained[topic])
+        for topic, payload in self._network.retained.items():
+            self.hand(topic, payload)
 
     def hand(self, topic: str, payload: bytes) -> None:
         """A message for the device, if it has subscribed to the topic and is connected."""
         client = self._client
-        if client is not None and topic in client.topics:
+        if client is not None and any(_covers(one, topic) for one in client.topics):
             self._to_device(client, lambda: client.on_message(topic, payload))
+
+
+def _covers(wanted: str, topic: str) -> bool:
+    """Whether a subscription has a topic; `+` stands for the last part only, as firmware asks for it."""
+    return wanted == topic or (wanted.endswith("/+") and wanted[:-1] == topic[: topic.rfind("/") + 1])
 
 
 class WeekGate(InProcessDevice):

@@ -31,6 +31,7 @@ class OfSite:
     tallies: int
     shortest_place_ms: int | None
     common: int
+    hours_of_use: float
     unicity: UnicityTable
     attempts: Sequence[tuple[str, str]] = ()
     replayed: tuple[int, int] = (0, 0)
@@ -63,6 +64,8 @@ def of_site(known: Known, physical: bool) -> OfSite:
     findings = {f"sales {sort}": finding for sort, finding in score.sales(known).items()}
     findings |= {"days": score.days(known), "order": score.order(known)}
     findings |= {"exits": score.exits(known), "placed": score.placed(known), "tenths": score.tenths(known)}
+    findings |= {f"lying {sort}": finding for sort, finding in score.lying_kiosk(known).items()}
+    findings["products"] = score.products(known)
     rows = known.rows
     return OfSite(
         findings,
@@ -70,6 +73,7 @@ def of_site(known: Known, physical: bool) -> OfSite:
         len(rows["tallies"]),
         score.shortest_place_ms(known),
         attacks.bytes_in_common(known.questions, known.log, rows),
+        score.hours_of_use(known),
         _unicity(of_handles(rows["passages"]), QUARTER_MS if physical else 0),
     )
 

@@ -45,6 +45,11 @@ _WORDS = """
   a service day, which holds who is left: {alone}
 - **The tenth.** A tally that counts just ten had not enough a quarter hour earlier, so at least one of the ten
   passed in its last quarter hour. Often it was just one; which of the ten, nothing says.
+- **Products.** An entry gate tells a nullifier for each single with its tally, so the rest of the tally had day
+  passes. Where just one had, that is known of somebody among the ten; no more than that.
+- **A kiosk that lies** keeps the number of each pass that it draws. With a number the operator finds every row of who
+  agreed, and of who declined the gate and the tally in which a single was used (half of them within
+  {hours_of_use:.1f} hours). Exits and day passes of who declined leave nothing that a number finds.
 - A *scene*, the picture of an emulated lane for the eye, shows every body at its gate and second. It is drawn by the
   simulator, a physical site can't have one (the gateway refuses it), and it is left out here.
 
@@ -133,6 +138,7 @@ def _text(results: Results) -> str:
         common=physical.common,
         asked=len(week.sales),
         alone=_alone(emulated, physical),
+        hours_of_use=physical.hours_of_use,
         card_points=len(week.passages) / len(week.people),
         handle_points=agreed / handles,
         least=_LEAST,
@@ -172,6 +178,11 @@ def _table(results: Results, emulated: OfSite, physical: OfSite) -> str:
         ("eye-witness of an entry: gate and quarter hour of the exit? Declined", "exits", usual["exits"]),
         ("operator: who declined and is alone at one gate within less than a day", "placed", usual["placed"]),
         ("operator: did just one who declined pass in the last quarter hour of a tally of ten?", "tenths", "–"),
+        ("operator: tallies in which just one who declined had a single, or just one a day pass", "products", "–"),
+        ("lying kiosk and operator: the passages of this pass? Agreed", "lying agreed", "–"),
+        ("the same, declined: entry with a single", "lying declined single entry", "–"),
+        ("the same, declined: exit with a single", "lying declined single exit", "–"),
+        ("the same, declined: entry or exit with a day pass", "lying declined day", "–"),
     ]
     return "".join(
         f"| {what} | {there} | {_cell(emulated.findings[name])} | {_cell(physical.findings[name])} |\n"

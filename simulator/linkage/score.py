@@ -9,6 +9,7 @@ Pure. Does not belong here: running the week; how it is printed.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from simulator.linkage import attacks, kiosk_lies
 from simulator.linkage.attacks import Cell, Question
@@ -171,13 +172,38 @@ def lying_kiosk(known: Known) -> dict[str, Finding]:
     hits: Counter[str] = Counter()
     trials: Counter[str] = Counter()
     for passage in known.week.passages:
-        sort = "agreed" if passage.consent else f"declined {passage.product} {passage.way}"
+        by_way = f"single {passage.way}" if passage.product == "single" else "day"
+        sort = "agreed" if passage.consent else f"declined {by_way}"
         trials[sort] += 1
         rows, used = followed[passage.sale]
         in_row = any(gate == passage.gate and at_ms <= passage.at_ms < at_ms + QUARTER_MS for gate, at_ms in rows)
         told = used is not None and used[0] == passage.gate and used[1] <= passage.at_ms < used[2]
         hits[sort] += in_row or told
     return {sort: Finding(hits[sort], trials[sort], 0.0) for sort in sorted(trials)}
+
+
+def products(known: Known) -> Finding:
+    """In how many tallies with nullifiers just one who declined had a single, or just one a day pass; checked."""
+    counts: Counter[tuple[str, int, int, str]] = Counter()
+    splits = attacks.products_of_declined(known.log, known.rows)
+    for split in splits:
+        for passage in known.week.passages:
+            if not passage.consent and passage.gate == split.device and split.start_ms <= passage.at_ms < split.end_ms:
+                counts[split.device, split.start_ms, split.end_ms, passage.product] += 1
+    hits = 0
+    for split in splits:
+        told = {"single": split.singles, "day": split.days}
+        alone = [product for product, number in told.items() if number == 1]
+        hits += any(counts[split.device, split.start_ms, split.end_ms, product] == 1 for product in alone)
+    return Finding(hits, len(splits), 0.0)
+
+
+def hours_of_use(known: Known) -> float:
+    """The median length in hours of the time in which a lying kiosk finds a used single."""
+    kept = {sale.number: Kept(sale.at_ms, sale.kiosk, known.nonces[sale.number]) for sale in known.week.sales}
+    followed = kiosk_lies.follow(kept, known.log, known.rows, ())
+    spans = [used[2] - used[1] for _, used in followed.values() if used is not None]
+    return median(spans) / 3_600_000 if spans else 0.0
 
 
 # --- the same questions to the usual record --------------------------------------------------------------------------

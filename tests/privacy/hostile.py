@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from simulator.linkage.week import DAY_START_MS
+from simulator.linkage.week import DAY_START_MS, FIRST_DAY, SINGLE, Sale
 from tests.gateway.support import batch, irregular, passage, sealed, tally
-from tests.privacy.week import SITE, Ran
+from tests.privacy.week import SITE, Ran, office
 
 THIEF, OTHER = "north-1", "north-2"
 QUARTER_MS = 900_000
@@ -98,8 +98,9 @@ def _lost_afterwards(ran: Ran) -> str:
     riders = 20
     before = len(ran.gateway.rows()["passages"])
     for number in range(riders):
-        medium = b"GLT1sy" + bytes([200 + number]) * 16
-        ran.gates[THIEF].tap_and_walk(network.now_ms + 10_000 * (number + 1), medium)
+        sale = Sale(0, "somebody", "kiosk-north", FIRST_DAY * DAY_MS, SINGLE, True, False)
+        sold = office().sell(sale, bytes([200 + number]) * 32).medium
+        ran.gates[THIEF].tap_and_walk(network.now_ms + 10_000 * (number + 1), sold)
     scheduler.run_until(scheduler.now_ms + 2 * QUARTER_MS)
     lost = riders - (len(ran.gateway.rows()["passages"]) - before)
     return f"{lost} of {riders} lost"

@@ -1,8 +1,11 @@
 """Times a gate's decisions: from the medium at the reader to the lamp. Runs under CPython and MicroPython alike.
 
-As a program (`micropython taps.py MEDIA COUNT SEED PLANT_US`): MEDIA is a file with a line `<group> <hex>` for each
-medium; prints a line `<group> <microseconds>` for each of COUNT taps, in an order drawn anew for each tap. PLANT_US
-delays the decision on media of group `yes` by as much: the fault that the test must find.
+As a program (`micropython taps.py MEDIA COUNT SEED PLANT_US`): MEDIA is a file with the lines `list_key <base64>` and
+`keys <hex>`, then one `<group> <hex>` for each pass; prints a line `<group> <microseconds>` for each of COUNT taps, in
+an order drawn anew for each tap. PLANT_US delays the decision on passes of group `yes`: the fault that must be found.
+
+Under CPython it is the thread's own time, which other programs on a busy machine don't lengthen: the engine never waits
+for anything, so all that the decision costs is in it. MicroPython has the wall's clock alone.
 """
 
 import sys
@@ -11,7 +14,6 @@ from binascii import unhexlify
 
 from firmware.app import Gate
 from firmware.boards import board as b
-from firmware.fare import passes
 from tests.firmware.fakes import FakeBoard, Lcg, MemoryStorage, medium, settings
 
 TYPE_CHECKING = False
@@ -19,12 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+RELEASE_MS = 100  # short, so that all taps fall on one service day: a day pass lasts no longer
 _PORT: "Any" = time if hasattr(time, "ticks_us") else None  # MicroPython's clock, which wraps
 
 
 def ticks_us() -> int:
     """Microseconds of a clock without an origin."""
-    now: int = time.perf_counter_ns() // 1000 if _PORT is None else _PORT.ticks_us()
+    now: int = time.thread_time_ns() // 1000 if _PORT is None else _PORT.ticks_us()
     return now
 
 
@@ -58,9 +61,9 @@ def delay_us(us: int) -> None:
         pass
 
 
-def plant(us: int) -> "Any":
-    """From now on the firmware takes so much longer to judge who has agreed; returns the function to put back."""
-    honest: Any = passes.decide
+def plant(fare: "Any", us: int) -> None:
+    """From now on this gate takes so much longer to judge who has agreed."""
+    honest = fare.decide
 
     def slow(*arguments: "Any") -> "Any":
         decision = honest(*arguments)
@@ -68,8 +71,7 @@ def plant(us: int) -> "Any":
             delay_us(us)
         return decision
 
-    passes.decide = slow
-    return honest
+    fare.decide = slow
 
 
 def timed(gate: Gate, board: WatchedBoard, presented: bytes) -> int:
@@ -80,30 +82,32 @@ def timed(gate: Gate, board: WatchedBoard, presented: bytes) -> int:
     start = ticks_us()
     gate.handle(board.now, event)
     released = board.released()
-    board.advance(10000)  # nobody enters: the release times out
+    board.advance(2 * RELEASE_MS)  # nobody enters: the release times out
     gate.handle(board.now, ())
     return elapsed_us(released, start)
 
 
-def run(media: "list[tuple[str, bytes]]", count: int, seed: int, plant_us: int = 0) -> "Iterator[tuple[str, int]]":
-    """So many taps, each of a medium drawn from all: the groups interleave by chance."""
+def run(
+    list_key: str, keys: bytes, media: "list[tuple[str, bytes]]", count: int, seed: int, plant_us: int = 0
+) -> "Iterator[tuple[str, int]]":
+    """So many taps, each of a pass drawn from all: the groups interleave by chance. `keys`: the signed list."""
     board = WatchedBoard(MemoryStorage())
-    gate = Gate(board, settings())
+    gate = Gate(board, settings(lane={"release_ms": RELEASE_MS}, passes={"list_key": list_key}))
+    gate.fare.keys.accept(keys)
     draw = Lcg(seed)
-    honest = plant(plant_us) if plant_us else passes.decide
-    try:
-        for _ in range(count):
-            group, presented = media[draw.below(len(media))]
-            yield group, timed(gate, board, presented)
-    finally:
-        passes.decide = honest
+    if plant_us:
+        plant(gate.fare, plant_us)
+    for _ in range(count):
+        group, presented = media[draw.below(len(media))]
+        yield group, timed(gate, board, presented)
 
 
 def main(path: str, count: str, seed: str, plant_us: str) -> None:
     with open(path) as file:
-        pairs = [line.split() for line in file]
-    media = [(group, unhexlify(text)) for group, text in pairs]
-    for group, us in run(media, int(count), int(seed), int(plant_us)):
+        lines = [line.split() for line in file]
+    keys = unhexlify(lines[1][1])
+    media = [(group, unhexlify(text)) for group, text in lines[2:]]
+    for group, us in run(lines[0][1], keys, media, int(count), int(seed), int(plant_us)):
         print(group, us)
 
 
