@@ -46,7 +46,7 @@ def demo_command(make_backend: Callable[[Path], Backend]) -> Callable[..., None]
             bool, typer.Option("--in-process", help="Run the firmware in this process instead of under MicroPython.")
         ] = False,
     ) -> None:
-        """Run a station of eight emulated gates and its kiosks against a broker and a gateway; compare truth with table.
+        """Run a station of eight emulated gates and its kiosks, a broker and a gateway, and compare truth with table.
 
         The exit status is 0 only if nothing was lost, doubled or invented, and nobody who said no can be placed.
         """

@@ -1,10 +1,11 @@
-"""What anybody can read from a pass by the keys that the network publishes.
+"""What whoever holds a pass can read from it, by the keys that the network publishes.
 
 The list comes from the log of the broker's messages, and is checked by the firmware's own code under the network's list
 key. Nothing is verified of the pass itself: that is a gate's business. Does not belong here: secrets; nobody here has
 any.
 """
 
+import time
 from typing import Any
 
 from firmware.config import Settings
@@ -12,6 +13,7 @@ from firmware.fare.keylist import KeyList
 from simulator.broker_log import BrokerLog
 from simulator.devices.in_process import MemoryStorage
 from simulator.gateline_page import Reading, pass_bytes
+from simulator.truth import DAY_MS, handle_of
 
 
 class Published:
@@ -19,7 +21,9 @@ class Published:
 
     def __init__(self, settings: dict[str, Any], log: BrokerLog) -> None:
         self._log = log
-        self._keys = KeyList(MemoryStorage(), Settings(settings).list_key)
+        checked = Settings(settings)
+        self._day_start_ms: int = checked.day_start_ms
+        self._keys = KeyList(MemoryStorage(), checked.list_key)
 
     def read(self, medium: bytes) -> Reading | None:
         """A `Read` of the gateline page."""
@@ -35,4 +39,7 @@ class Published:
             f"{'may' if consent else 'may not'} be recorded (notice {key.notice}). Its key {key.id.hex()} is shared by "
             "everybody who bought the same and chose alike."
         )
+        if consent:
+            day = (int(time.time() * 1000) - self._day_start_ms) // DAY_MS
+            says += f" A passage of today is stored under the handle {handle_of(found[9:41], day)}."
         return Reading(found[9:41], key.product, consent, says)

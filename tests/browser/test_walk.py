@@ -1,8 +1,8 @@
-"""The whole way in a browser: buy at the kiosk's page, hold the pass to a gate, see what was stored, have it erased, and
-find it gone from the database file's own bytes. And the same with no: nothing is ever stored.
+"""The whole way in a browser: buy at the kiosk's page, hold the pass to a gate, see what was stored, have it erased,
+and find it gone from the database file's own bytes. And the same with no: nothing is ever stored.
 
-Everything is real but the hardware: the kiosk's and the gates' firmware, the gateway, the broker, the pages. Pictures of
-each step are made for docs/walk.md when GATELINE_SCREENSHOTS=1.
+Everything is real but the hardware: the kiosk's and the gates' firmware, the gateway, the broker, the pages. Pictures
+of each step are made for docs/walk.md when GATELINE_SCREENSHOTS=1.
 """
 
 import hashlib
@@ -121,7 +121,8 @@ def test_buy_pass_see_erase_gone(demo: Demo, open_page: OpenPage, screenshots: P
     gateline = open_page(demo.gateline_url, viewport=SIZE)
     gateline.page.fill("#pass", text)
     through_the_gate(gateline, screenshots, "walk-2-gate.png")
-    assert "single pass" in (gateline.page.text_content("#read") or "")
+    told = gateline.page.text_content("#read") or ""
+    assert "single pass" in told and handle in told, "whoever holds the pass can know its handle"
     wait_until(lambda: rows(demo) == [handle], "the passage is stored", timeout_s=30)
     assert handle.encode() in bytes_of(demo), "so the search below would find it"
 
