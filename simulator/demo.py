@@ -42,8 +42,8 @@ TALLY_MIN = 10  # what a physical site may not go below
 LANES = 8
 OWN_KIOSK = "kiosk-1"  # where a person may buy, at its page
 KIOSKS = 6
-# Passes that the gateway signs for a kiosk in a day. Six sell what fifty would in a station, and in a demo that runs all
-# day the evening peak lasts as long.
+# Passes that the gateway signs for a kiosk in a day. Six sell what fifty would in a station, and in a demo that runs
+# all day the evening peak lasts as long.
 PASS_QUOTA = 50_000
 RUNS_KEPT = 5
 
