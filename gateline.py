@@ -8,7 +8,7 @@ Commands, options and their defaults don't belong here: they live beside what th
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -42,6 +42,12 @@ def _join_notice(app: typer.Typer) -> None:
     from gateway.consent.commands import app_notice
 
     app.add_typer(app_notice, name="notice")
+
+
+def _join_passes(app: typer.Typer) -> None:
+    from gateway.passes.commands import app_passes
+
+    app.add_typer(app_passes, name="passes")
 
 
 def _join_simulate(app: typer.Typer) -> None:
@@ -83,9 +89,13 @@ def _join_fleet(app: typer.Typer) -> None:
 def _join_kiosk(app: typer.Typer) -> None:
     # The kiosk is firmware, its emulated hardware the simulator's: they meet here.
     from firmware.kiosk.touch.command import kiosk_command
-    from simulator.kiosk.paced import PacedKiosk
 
-    app.command("kiosk")(kiosk_command(PacedKiosk))
+    def emulated(*given: Any, **named: Any) -> Any:
+        from simulator.kiosk.paced import PacedKiosk
+
+        return PacedKiosk(*given, **named)
+
+    app.command("kiosk")(kiosk_command(emulated))
 
 
 Join = Callable[[typer.Typer], None]
@@ -102,6 +112,7 @@ GROUPS: dict[str, Join] = {
     "device": _join_device,
     "kiosk": _join_kiosk,
     "notice": _join_notice,
+    "passes": _join_passes,
 }
 """Every command group, in the order in which the help lists them."""
 

@@ -19,6 +19,7 @@ import typer
 
 from gateway.broker import HOST
 from gateway.errors import UserError
+from gateway.passes.defaults import DEFAULT_QUOTA, SPENT_INTERVAL_S
 
 app_gateway = typer.Typer(no_args_is_help=True, help="Run the gateway: broker to database, API and live page.")
 app_device = typer.Typer(no_args_is_help=True, help="Make devices known to the gateway.")
@@ -92,6 +93,12 @@ def run(
             help="How long consented passages live, in days; at most, and by default, what the notice has told riders.",
         ),
     ] = None,
+    pass_quota: Annotated[
+        int, typer.Option(min=1, help="Passes that one kiosk may have signed on one service day.")
+    ] = DEFAULT_QUOTA,
+    spent_interval: Annotated[
+        float, typer.Option(min=0.1, max=3600, help="How often used passes are published to the gates, in seconds.")
+    ] = SPENT_INTERVAL_S,
     json_ready: Annotated[
         bool, typer.Option("--json-ready", help="When ready, write one line of JSON to standard output.")
     ] = False,
@@ -112,6 +119,8 @@ def run(
         broker_user=broker_user,
         broker_password=broker_password,
         keep_days=keep_days,
+        quota=pass_quota,
+        spent_interval_s=spent_interval,
     )
 
     def ready(url: str, mqtt: tuple[str, int]) -> None:
@@ -133,6 +142,10 @@ def add(
         str, typer.Option(help="What the site is, for ever: emulated (hardware in the simulator) or physical.")
     ],
     data: Data = Path("gateline-data"),
+    kind: Annotated[str, typer.Option(help="What it is, for ever: gate, or kiosk (which sells passes).")] = "gate",
+    gateway: Annotated[
+        str, typer.Option(help="Where a kiosk finds the gateway: http(s)://HOST:PORT.")
+    ] = f"http://{HOST}:{DEFAULT_HTTP_PORT}",
     day_start_ms: Annotated[
         int,
         typer.Option(
@@ -150,7 +163,7 @@ def add(
     ] = None,
 ) -> None:
     """Add a device: print the settings file with its key, which is shown this once. Or add a fleet, into a file."""
-    from gateway.devices.provisioning import Provisioning
+    from gateway.devices.provisioning import Provisioning, device_kind
     from gateway.store.database import Database
     from gateway.store.directory import Directory
 
@@ -159,6 +172,8 @@ def add(
         raise UserError(
             "--count and --out go together: a fleet's settings are written to a file, one JSON object a line."
         )
+    if count is not None and kind != "gate":
+        raise UserError("--count makes a fleet of gates; add kiosks one by one.")
     if out is not None and json_only:
         raise UserError("--json prints one device's settings; a fleet's are JSON in the file that --out names.")
     database = Database(data)
@@ -177,8 +192,8 @@ def add(
                 err=True,
             )
             return
-        row = provisioning.add_device(site, device, site_class, day_start_ms)
-        settings = provisioning.settings(row, host, port)
+        row = provisioning.add_device(site, device, site_class, day_start_ms, device_kind(kind))
+        settings = provisioning.settings(row, host, port, gateway)
     finally:
         database.close()
     typer.echo(json.dumps(settings, indent=None if json_only else 2))

@@ -12,14 +12,16 @@ import subprocess
 import sys
 import threading
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from gateway.broker import HOST, EmbeddedBroker
+from gateway.broker import HOST, EmbeddedBroker, free_port
 from gateway.devices.provisioning import GATEWAY_USER, Provisioning
 from gateway.devices.registry import SIMULATOR, Registry
 from gateway.errors import UserError
+from gateway.passes.defaults import SPENT_INTERVAL_S
 from gateway.store.database import FILE_NAME, Database
 from gateway.store.directory import Directory
 from gateway.store.facts import read_facts, read_rows
@@ -32,8 +34,9 @@ LINES_KEPT: Final = 100
 class EmbeddedGateway:
     """Broker and gateway on one data directory. Call ``provision`` before ``start_broker``."""
 
-    def __init__(self, data_dir: Path) -> None:
-        """Nothing is touched before the first call."""
+    def __init__(self, data_dir: Path, spent_interval_s: float = SPENT_INTERVAL_S) -> None:
+        """Nothing is touched before the first call. ``spent_interval_s``: how often used passes are published."""
+        self._spent_interval_s = spent_interval_s
         self._data = Path(data_dir)
         self._broker = EmbeddedBroker(self._data)
         self._gateway: subprocess.Popen[str] | None = None
@@ -51,8 +54,11 @@ class EmbeddedGateway:
         """The last lines that the gateway process has written to its standard error."""
         return list(self._lines)
 
-    def provision(self, site: str, devices: list[str], day_start_ms: int = 0) -> dict[str, dict[str, Any]]:
-        """Make the emulated site and its devices, or find them again; their settings by name, and ``simulator``'s.
+    def provision(
+        self, site: str, devices: list[str], day_start_ms: int = 0, kiosks: Sequence[str] = ()
+    ) -> dict[str, dict[str, Any]]:
+        """Make the emulated site, its gates (``devices``) and kiosks, or find them again; their settings by name, and
+        ``simulator``'s. With kiosks, where the gateway will serve is chosen here too.
 
         The broker's port is chosen here if it was not yet. :class:`UserError` when the data directory cannot be used.
         """
@@ -63,8 +69,12 @@ class EmbeddedGateway:
             provisioning.gateway_password()
             provisioning.add_site(site, "emulated", day_start_ms)
             rows = {device: provisioning.ensure_device(site, device, "emulated") for device in devices}
+            if kiosks and not self._http_port:
+                self._http_port = free_port()
+            rows |= {kiosk: provisioning.ensure_device(site, kiosk, "emulated", "kiosk") for kiosk in kiosks}
             rows[SIMULATOR] = provisioning.ensure_simulator(site)
-            return {name: provisioning.settings(row, HOST, self._broker.port) for name, row in rows.items()}
+            url = f"http://{HOST}:{self._http_port}"
+            return {name: provisioning.settings(row, HOST, self._broker.port, url) for name, row in rows.items()}
         finally:
             database.close()
 
@@ -96,7 +106,7 @@ class EmbeddedGateway:
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
         command = [sys.executable, "-m", "gateway", "run", "--data", str(self._data), "--json-ready"]
         command += ["--http-port", str(self._http_port), "--broker", f"{HOST}:{self._broker.port}"]
-        command += ["--until-stdin-closes"]
+        command += ["--spent-interval", str(self._spent_interval_s), "--until-stdin-closes"]
         self._gateway = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,

@@ -26,9 +26,13 @@ from gateway.ingest.consumer import Consumer
 from gateway.ingest.observer import Observer
 from gateway.ingest.pipeline import Pipeline
 from gateway.live.state import LiveState
+from gateway.passes.defaults import DEFAULT_QUOTA, SPENT_INTERVAL_S
+from gateway.passes.keyfiles import KeyFiles
+from gateway.passes.office import Office
 from gateway.store.consent import ConsentStore
 from gateway.store.database import Database, Lock, StoreBusy, StoreGone, patiently, prepare_directory
 from gateway.store.directory import Directory
+from gateway.store.passes import PassStore
 from gateway.store.queries import Queries
 from gateway.store.store import Store
 
@@ -50,6 +54,7 @@ class Settings:
     free port). ``broker_user`` and ``broker_password`` are for a broker elsewhere; without them the gateway uses its
     own credential of the embedded broker. ``keep_days``: how long consented rows live; None means as long as the
     current notice says, and it can't be longer. ``clock`` gives epoch milliseconds.
+    ``quota``: signatures for one kiosk on one service day; ``spent_interval_s``: how often used passes are published.
     """
 
     data: Path
@@ -58,6 +63,8 @@ class Settings:
     broker_user: str | None = None
     broker_password: str | None = None
     keep_days: int | None = None
+    quota: int = DEFAULT_QUOTA
+    spent_interval_s: float = SPENT_INTERVAL_S
     clock: Callable[[], int] = epoch_ms
 
 
@@ -97,6 +104,20 @@ class Service:
         store = ConsentStore(self.database)
         keep_days = partial(self.notices.days_to_keep, settings.keep_days)
         self.keeping = Keeping(store, self._erasures, Retention(keep_days()), self.live, settings.clock, keep_days)
+        try:
+            self.office = Office(
+                KeyFiles(directory),
+                PassStore(self.database),
+                self.registry.devices,
+                lambda: self.notices.current().version,
+                settings.clock,
+                on_failure,
+                settings.quota,
+                settings.spent_interval_s,
+            )
+        except BaseException:
+            self.close()
+            raise
         self.broker = EmbeddedBroker(settings.data, settings.mqtt_port) if settings.broker is None else None
         self._stop = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="watch", daemon=True)
@@ -111,6 +132,7 @@ class Service:
         # Before anything is counted or shown: what riders have erased, and what is past its time, goes.
         self.keeping.begin()
         patiently(self.registry.load)
+        patiently(self.office.load)
         counts = patiently(self.queries.lane_counts)
         self.live.load((device.sender for device in self.registry.devices()), counts)
         own_password = self.provisioning.gateway_password()
@@ -126,12 +148,15 @@ class Service:
         )
         store = Store(self.database, self._erasures)
         self.pipeline = Pipeline(self.consumer, self.registry, store, self.queries, self.live, self._on_failure)
-        self.observer = Observer(self.consumer, self.registry, self.live, self.pipeline, self._on_failure)
+        self.observer = Observer(
+            self.consumer, self.registry, self.live, self.pipeline, self._on_failure, self.office.agreement
+        )
         self.pipeline.start()
         self.observer.start()
         self.consumer.start()
         self._watcher.start()
         self.keeping.start()
+        self.office.start(self.consumer)
 
     def stop(self) -> None:
         """Stop the threads and the broker; the batch in hand is committed first."""
@@ -139,6 +164,7 @@ class Service:
         self._stop.set()
         self._watcher.join()
         self.keeping.stop()
+        self.office.stop()
         self.pipeline.stop()
         self.observer.stop()
         self.consumer.stop()

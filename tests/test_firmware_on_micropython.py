@@ -22,7 +22,13 @@ SITE_PACKAGES = sysconfig.get_path("purelib")
 MICROPYTHON = Path(sys.executable).parent / "micropython"
 
 # Each exists in device memory at run time only as what mpy-cross makes of it.
-DEVICE_FILES = sorted(path for path in (ROOT / "firmware").rglob("*.py") if "__pycache__" not in path.parts)
+# The touch page runs on a Raspberry Pi's CPython only.
+TOUCH = ROOT / "firmware" / "kiosk" / "touch"
+DEVICE_FILES = sorted(
+    path
+    for path in (ROOT / "firmware").rglob("*.py")
+    if "__pycache__" not in path.parts and not path.is_relative_to(TOUCH)
+)
 TEST_FILES = sorted(TESTS.glob("test_*.py"))
 
 

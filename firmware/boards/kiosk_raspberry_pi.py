@@ -1,5 +1,5 @@
-"""A kiosk on a Raspberry Pi: coin acceptor, escrow, buttons and display on its pins through gpiozero, a thermal printer on
-a serial line through python-escpos, a scanner on another. CPython only; docs/kiosk.md has the wiring.
+"""A kiosk on a Raspberry Pi: coin acceptor, escrow, buttons on its pins through gpiozero, a thermal printer on a serial
+line through python-escpos, a scanner on another. CPython only; docs/kiosk.md has the wiring.
 
 Rules: what comes from pins, printer and scanner comes from threads, as events with the time at which it came; ``wait``
 alone hands them out, in order. Printing has a thread, for a serial line is slow; the escrow's magnet is waited for, as
@@ -107,7 +107,7 @@ class KioskRaspberryPi:
         return -1
 
     def wait(self, deadline, poll=None):
-        """Input events in order; empty when the deadline (ticks) is reached, a socket is ready, or ``wake`` was called."""
+        """Input events in order; empty when the deadline (ticks) is reached, a socket is ready, or after ``wake``."""
         if not self._events:
             timeout_s = max(0, ticks_diff(deadline, self.ticks_ms())) / 1000
             reads = [self._wake_read]
@@ -156,7 +156,7 @@ class KioskRaspberryPi:
         """Let go of the pins and end the printer's thread."""
         self._documents.put(None)
         self._print_thread.join(5)
-        for device in (self._accept, self._coin, *self._magnets.values(), *self._buttons):
+        for device in [self._accept, self._coin] + list(self._magnets.values()) + self._buttons:
             device.close()
 
     # -- from threads

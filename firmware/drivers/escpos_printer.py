@@ -1,8 +1,8 @@
 """A thermal printer over python-escpos: what a kiosk's documents look like on paper, and whether they got there.
 
-Rules: the consent receipt comes first and is cut off, for who finds the one must not have the other; the code of the pass comes
-last, so that a print that broke off has none that could be read. What is printed is remembered by nobody here.
-CPython only.
+Rules: the consent receipt comes first and is cut off, for who finds the one must not have the other; the code of the
+pass comes last, so that a print that broke off has none that could be read. What is printed is remembered by nobody
+here. CPython only.
 """
 
 import os

@@ -4,8 +4,8 @@
 rider did. Both carry out the engine's effects before the engine is called again, which is what money and pass rest on.
 The escrow does not move while the acceptor is still telling a coin.
 
-``client`` asks the gateway (firmware/link/kiosk_http.py): ``ask(effect)`` takes a "sign", "exchange", "rows", "erase" or
-("notice", version) effect and returns at once; ``answers()`` gives the engine's events that have come since.
+``client`` asks the gateway (firmware/link/kiosk_http.py): ``ask(effect)`` takes a "sign", "exchange", "rows", "erase"
+or ("notice", version) effect and returns at once; ``answers()`` gives the engine's events that have come since.
 """
 
 import json
@@ -109,6 +109,10 @@ class KioskApp:
     def _run_engine(self, now):
         if self.coins.busy():
             return  # what is due may move the escrow
+        if self.engine.state in (table.START, table.OUT_OF_ORDER):
+            # Keys, clock and day may have changed: whether anything can be sold is looked at each time.
+            self.engine.tick(now, self._epoch())
+            self._carry_out()
         deadline = self.engine.next_deadline(now)
         while deadline is not None and ticks_diff(deadline, now) <= 0:
             self.engine.tick(now, self._epoch())
@@ -262,7 +266,7 @@ class KioskApp:
     # -- the loop's side
 
     def next_deadline(self, now):
-        """Ticks until which nothing needs doing unless an input, a socket or an answer comes; at most a minute ahead."""
+        """Ticks until which nothing is due unless an input, a socket or an answer comes; at most a minute ahead."""
         soonest_ms = _MAX_SLEEP_MS
         if self.engine.state not in (table.START, table.OUT_OF_ORDER):
             soonest_ms = 1000 - self._board.epoch_ms()[0] % 1000  # the seconds that are left are shown

@@ -72,7 +72,7 @@ def _payable(prices, coins):
 def _gateway(section):
     """``http://host:port`` or ``https://host:port``, without a path."""
     url = section.get("gateway")
-    right = type(url) is str and (url.startswith("http://") or url.startswith("https://"))
+    right = type(url) is str and url.startswith(("http://", "https://"))
     host = url.split("//", 1)[1] if right else ""
     if not host or "/" in host or "@" in host or " " in host:
         raise config._wrong("kiosk.gateway", url, "the gateway's address without a path, as http://127.0.0.1:8080")

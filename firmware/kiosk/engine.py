@@ -15,9 +15,9 @@ Rules:
 
 Events: ("buy",) ("my_data",) ("choose", product) ("coin", cents) ("answer", True|False) ("cancel",) ("back",)
 ("taken",) ("show", 297 bytes or QR text) ("withdraw",) ("erase",) ("language", code)
-("signed", sale, signature) ("sign_refused", sale, reason) ("printed",) ("print_failed",) or ("print_failed", "nothing"): both may name the job last, as document["job"] has it
-("rows", list) ("rows_failed",) ("erased", count) ("erase_failed",) ("fault", what) ("mended", what)
-("notice", the gateway's notice as a dictionary).
+("signed", sale, signature) ("sign_refused", sale, reason) ("rows", list) ("rows_failed",) ("erased", count)
+("erase_failed",) ("fault", what) ("mended", what) ("notice", the gateway's notice as a dictionary)
+("printed",) ("print_failed",) ("print_failed", "nothing"); those three may name document["job"] last.
 
 Effects: ("coins", True|False) ("escrow", "keep"|"return") ("sign", sale, key id in hex, blinded)
 ("exchange", sale, key id in hex, blinded, nullifier in hex, last day of the old key) ("rows", tokens in hex)
@@ -31,14 +31,14 @@ from chumicro_timing import ticks_add, ticks_diff
 from firmware.fare.handles import service_day
 from firmware.kiosk import ledger as books
 from firmware.kiosk import receipt, table, tickets
+from firmware.kiosk.my_data import UNREACHABLE, MyData
 from firmware.kiosk.table import TIMED_OUT
 
-UNREACHABLE = "unreachable"
 _NO_CHANGE = "no_change"
 _NEVER = None
 
 
-class Kiosk:
+class Kiosk(MyData):
     """``settings``: KioskSettings; ``keys``: what may be sold (a KeyList); ``random_bytes``: the system's;
     ``reporter``: KioskReporter. ``now`` is in ticks, ``epoch_ms`` since 1970, or None while the clock is not valid."""
 
@@ -76,43 +76,6 @@ class Kiosk:
         found = self._effects
         self._effects = []
         return found
-
-    def screen(self, now=None):
-        """What the rider may see, as a dictionary; ``state`` is one of table.py's."""
-        now = self._now if now is None else now
-        settings = self._settings
-        price = settings.prices.get(self._product, 0)
-        shown = {
-            "state": self.state,
-            "language": self.language,
-            "languages": settings.languages,
-            "prices": settings.prices,
-            "currency": settings.currency,
-            "product": self._product,
-            "price_cents": price,
-            "paid_cents": self._paid_cents,
-            "missing_cents": max(0, price - self._paid_cents),
-            "choice": self._choice,
-            "notice": receipt.notice_shown(self._notice, self.language),
-            "rows": self._rows,
-            "erased": self._erased,
-            "withdrawable": self._withdrawable,
-            "waiting": self._waiting,
-            "pass_text": None,
-            "receipt": None,
-            "list_hash": self._keys.hash,
-            "seconds_left": None,
-            "why": self._why,
-            "owed": self._ledger.stage != books.IDLE,
-        }
-        if self.state == table.HAND_OVER and self._document is not None:
-            shown["pass_text"] = self._document["pass_text"]
-            shown["receipt"] = self._document["receipt"]
-        if self.state == table.OUT_OF_ORDER and self._why is None:
-            shown["why"] = self._blocked()
-        if self._deadline is not None and self.state not in (table.ISSUE, table.OUT_OF_ORDER):
-            shown["seconds_left"] = max(0, (ticks_diff(self._deadline, now) + 999) // 1000)
-        return shown
 
     def next_deadline(self, now):
         """Ticks at which ``tick`` has something to do, or None."""
@@ -212,20 +175,6 @@ class Kiosk:
         """Back to the start, or out of order where it must; the rider is forgotten."""
         self._forget()
         self._to(table.OUT_OF_ORDER if self._blocked() else table.START)
-
-    def _forget(self):
-        self.language = self._settings.languages[0]
-        self._product = None
-        self._paid_cents = 0
-        self._choice = None
-        self._document = None
-        self._rows = None
-        self._erased = None
-        self._old = None  # the pass that was shown
-        self._tokens = None
-        self._withdrawable = False
-        self._waiting = False
-        self._why = None
 
     def _blocked(self):
         """Why nothing can be sold now, or None."""
@@ -631,83 +580,3 @@ class Kiosk:
         else:
             self._out_of_order(UNREACHABLE)
             self._retry = ticks_add(self._now, self._settings.retry_ms)
-
-    # -- my data
-
-    def _on_my_data(self):
-        self._to(table.MY_DATA)
-
-    def _on_show(self, medium):
-        if self._waiting:
-            self.ignored += 1
-            return
-        self._rows = self._erased = self._why = None
-        if self.state != table.MY_DATA:
-            self._to(table.MY_DATA)
-        self._extend()
-        self._old = tickets.parse(medium)
-        day = self._day()
-        if self._old is None or day is None:
-            self._why = "malformed" if self._old is None else "clock"
-            return
-        self._withdrawable = tickets.refusal(self._old, self._keys, day) is None
-        self._tokens = tickets.tokens(self._old, day, self._settings.data_days)
-        self._waiting = True
-        self._effects.append(("rows", self._tokens))
-
-    def _on_rows(self, rows):
-        if self._waiting:
-            self._waiting = False
-            self._rows = list(rows)
-            self._extend()
-        else:
-            self.ignored += 1
-
-    def _on_rows_failed(self):
-        if self._waiting:
-            self._waiting = False
-            self._sorry(UNREACHABLE)
-        else:
-            self.ignored += 1
-
-    def _on_erase(self):
-        if self._rows is None:
-            self.ignored += 1
-        else:
-            self._to(table.ERASE)
-
-    def _on_withdraw(self):
-        if self._rows is None:
-            self.ignored += 1
-            return
-        why = tickets.refusal(self._old, self._keys, self._day() or 0)
-        if why is None and self._blocked():
-            why = self._blocked()
-        if why is None:
-            self._to(table.WITHDRAW)
-        else:
-            self._why = why
-
-    def _on_erased(self, count):
-        if not self._waiting:
-            self.ignored += 1
-            return
-        self._waiting = False
-        if self.state == table.WITHDRAW:
-            old = self._old
-            key = self._keys.find(old.key_id)
-            self._choice = "none"
-            self._product = key.product
-            self._issue(books.EXCHANGE, key.product, "none", tickets.nullifier(old), key.to)
-            return
-        self._rows = []
-        self._erased = count
-        self._to(table.MY_DATA)
-        self._print(receipt.erasure(self._settings, self.language, self._epoch_ms, count))
-
-    def _on_erase_failed(self):
-        if self._waiting:
-            self._waiting = False
-            self._sorry(UNREACHABLE)
-        else:
-            self.ignored += 1

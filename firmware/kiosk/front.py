@@ -77,7 +77,7 @@ class Front:
         t = self._texts(screen)
         state = screen["state"]
         if state == table.START:
-            found = [(t["buy"], ("buy",)), (t["my_data"], ("my_data",))]
+            found: list = [(t["buy"], ("buy",)), (t["my_data"], ("my_data",))]
             if len(screen["languages"]) > 1:
                 found.append((t["language"], ("language", self._other(screen))))
             return found

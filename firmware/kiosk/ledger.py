@@ -11,12 +11,12 @@ not whole          absent       REFUNDING: no pass can come of it any more. Retu
 not whole          there        KEEPING: the pass is printed. Keep the money
 =================  ===========  ===================================================================================
 
-``sale`` names product, choice, key (with its modulus, for a list may go) and number; without it nothing was asked for, so whatever lies in the escrow goes
-back. The secret (nonce, inverse of the blind, blinded message, check sum) is never written twice, and it ends by being
-overwritten *in place*: that is the one step that decides, it needs no room on a full storage, and a cut in its midst
-leaves a wrong check sum, which counts as overwritten. The signed pass itself is never stored: secret and signature make
-it anew. On a file system that copies on write (littlefs, a journalling flash layer) the old blocks live until they are
-reused; see docs/kiosk.md.
+``sale`` names product, choice, key (with its modulus, for a list may go) and number; without it nothing was asked for,
+so whatever lies in the escrow goes back. The secret (nonce, inverse of the blind, blinded message, check sum) is never
+written twice, and it ends by being overwritten *in place*: that is the one step that decides, it needs no room on a
+full storage, and a cut in its midst leaves a wrong check sum, which counts as overwritten. The signed pass itself is
+never stored: secret and signature make it anew. On a file system that copies on write (littlefs, a journalling flash
+layer) the old blocks live until they are reused; see docs/kiosk.md.
 
 Sale numbers count upward in ``sale-number``, which is written before a number is used.
 """

@@ -108,7 +108,7 @@ PAPER = {
         "valid": "Gültig %s bis %s (Betriebstage)",
         "research": "Sie sagten ja: Fahrten werden aufgezeichnet (Hinweis %s).",
         "none": "Fahrten werden nur gezählt.",
-        "cash": "Behandeln Sie es wie Bargeld. Wer diesen Code hat, kann ihn benutzen und sehen, was damit aufgezeichnet ist.",
+        "cash": "Behandeln Sie es wie Bargeld. Wer den Code hat, kann ihn benutzen und sehen, was aufgezeichnet ist.",
         "exchanged": "Im Tausch gegen Ihr altes Ticket, das die Sperren von nun an abweisen.",
         "price": "Bezahlt: %s",
         "list": "Schlüsselliste (auf jedem Ticket des Tages gleich):",

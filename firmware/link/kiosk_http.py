@@ -1,12 +1,12 @@
-"""The kiosk's questions to the gateway, over HTTP (docs/passes.md, "Buying"). CPython only: one thread does the waiting.
+"""The kiosk's questions to the gateway, over HTTP (docs/passes.md, "Buying"). CPython only: one thread waits.
 
 Rules: a question is sealed with the kiosk's key, its path in the topic's place, and is sent again with the *same bytes*
 until its time is up; the answer counts only with the gateway's seal and the same ``ask``. Whatever else comes back, or
-nothing, is "unreachable": this file decides nothing about money. Tokens and passes are in no log and no address.
+nothing, is "unreachable": this file decides nothing about money. Tokens are in no log and no address.
 
-``ask(effect)`` takes the engine's "sign", "exchange", "rows" and "erase" effects and ("notice", version), and returns at
-once; ``answers()`` gives what has come since, as the engine's events. ``wake`` is called, from the thread, when there is
-one.
+``ask(effect)`` takes the engine's "sign", "exchange", "rows" and "erase" effects and ("notice", version), and returns
+at once; ``answers()`` gives what has come since, as the engine's events. ``wake`` is called, from the thread, when
+there is one.
 """
 
 import http.client

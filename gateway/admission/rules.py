@@ -26,6 +26,7 @@ from gateway.protocol.refusal import Reason, Refused
 
 SiteClass = Literal["emulated", "physical"]
 DeviceKind = Literal["gate", "kiosk"]
+DEVICE_KINDS: Final[tuple[DeviceKind, ...]] = ("gate", "kiosk")
 SITE_CLASSES: Final[tuple[SiteClass, ...]] = ("emulated", "physical")
 
 RESOLUTION_MS: Final = 900_000

@@ -6,17 +6,22 @@ Rules: keys and passwords are drawn from the system's randomness, always; a site
 
 from __future__ import annotations
 
+import base64
 import secrets
 from typing import Any, Final
 
-from gateway.admission.rules import DAY_MS, RESOLUTION_MS, SITE_CLASSES, SiteClass
+from gateway.admission.rules import DAY_MS, DEVICE_KINDS, RESOLUTION_MS, SITE_CLASSES, DeviceKind, SiteClass
 from gateway.devices.registry import SIMULATOR, broker_user
 from gateway.errors import UserError
+from gateway.passes.keyfiles import KeyFiles
 from gateway.protocol.seal import KEY_BYTES
 from gateway.protocol.topics import PASSES, is_name
 from gateway.store.directory import DeviceRow, Directory, Role, SiteRow
 
 GATEWAY_USER: Final = "gateway"
+GATEWAY_URL: Final = "http://127.0.0.1:8080"
+KIOSK_PRICES: Final = {"single": 300, "day": 800}
+"""Cents, in the settings that are printed for a kiosk; the operator changes them there."""
 _NAME_RULE: Final = "lower-case letters, digits and hyphens, at most 32, not beginning with a hyphen"
 
 
@@ -54,15 +59,22 @@ class Provisioning:
             )
         return present
 
-    def add_device(self, site: str, device: str, site_class: SiteClass | str, day_start_ms: int = 0) -> DeviceRow:
-        """Make a device and, if need be, its site; :class:`UserError` for a bad or taken name or another class."""
+    def add_device(
+        self,
+        site: str,
+        device: str,
+        site_class: SiteClass | str,
+        day_start_ms: int = 0,
+        kind: DeviceKind = "gate",
+    ) -> DeviceRow:
+        """Make a device and, if need be, its site; :class:`UserError` for a bad or taken name, or another class."""
         _require_name("device", device)
         if device == SIMULATOR:
             raise UserError("The name simulator is kept for the simulator's own credential; choose another.")
         if device == PASSES:
             raise UserError("The name passes is kept for the topics of key list and spent set; choose another.")
         self.add_site(site, site_class, day_start_ms)
-        row = _draw(site, device, "device")
+        row = _draw(site, device, "device", kind)
         if not self._directory.add_device(row):
             raise UserError(f"There is a device {device} already; names are unique over all sites: choose another.")
         return row
@@ -89,10 +101,12 @@ class Provisioning:
         if not self._directory.add_devices(rows):
             raise UserError("Somebody else has just taken one of these names; nothing was added: try again.")
 
-    def ensure_device(self, site: str, device: str, site_class: SiteClass) -> DeviceRow:
-        """The device as it is, made first if it is not there."""
+    def ensure_device(self, site: str, device: str, site_class: SiteClass, kind: DeviceKind = "gate") -> DeviceRow:
+        """The device as it is, made first if it is not there; :class:`UserError` when it is of another kind."""
         present = self._find(site, device)
-        return present if present is not None else self.add_device(site, device, site_class)
+        if present is not None and present.kind != kind:
+            raise UserError(f"The device {device} is a {present.kind}, and its kind is fixed; choose another name.")
+        return present if present is not None else self.add_device(site, device, site_class, kind=kind)
 
     def ensure_simulator(self, site: str) -> DeviceRow:
         """The credential of an emulated site's simulator, made first if it is not there."""
@@ -107,9 +121,15 @@ class Provisioning:
         """The gateway's own password at the embedded broker, drawn once per database."""
         return self._directory.setting("gateway_broker_password", secrets.token_urlsafe(24))
 
-    def settings(self, row: DeviceRow, host: str, port: int) -> dict[str, Any]:
-        """What the device must know, as one JSON-able dictionary; the broker is at ``host``, ``port``."""
+    def settings(self, row: DeviceRow, host: str, port: int, gateway: str = GATEWAY_URL) -> dict[str, Any]:
+        """What the device must know, as one JSON-able dictionary; the broker is at ``host``, ``port``.
+
+        ``gateway`` is the gateway's address for a kiosk. The network's list key is made first if there is none yet;
+        :class:`UserError` when its file is lost or others can read it.
+        """
         site = self._directory.sites()[row.site]
+        kiosk = {"kiosk": {"gateway": gateway, "prices": dict(KIOSK_PRICES)}} if row.kind == "kiosk" else {}
+        list_key = KeyFiles(self._directory).list_modulus()
         return {
             "site": row.site,
             "device": row.device,
@@ -122,12 +142,21 @@ class Provisioning:
                 "password": row.broker_password,
             },
             "report": {"day_start_ms": site.day_start_ms},
-        }
+            "passes": {"list_key": base64.b64encode(list_key).decode()},
+        } | kiosk
 
     def _find(self, site: str, device: str) -> DeviceRow | None:
         rows = self._directory.devices()
         return next((row for row in rows if row.site == site and row.device == device), None)
 
 
-def _draw(site: str, device: str, role: Role) -> DeviceRow:
-    return DeviceRow(site, device, role, secrets.token_bytes(KEY_BYTES), secrets.token_urlsafe(24))
+def device_kind(text: str) -> DeviceKind:
+    """The kind of that name; :class:`UserError` when there is none."""
+    for kind in DEVICE_KINDS:
+        if text == kind:
+            return kind
+    raise UserError(f"A device is one of {', '.join(DEVICE_KINDS)}, not {text!r}; give one of them with --kind.")
+
+
+def _draw(site: str, device: str, role: Role, kind: DeviceKind = "gate") -> DeviceRow:
+    return DeviceRow(site, device, role, secrets.token_bytes(KEY_BYTES), secrets.token_urlsafe(24), kind)

@@ -49,7 +49,7 @@ class Registry:
             if row.role == SIMULATOR:
                 simulators[row.site] = row.key
             else:
-                sender = Sender(row.site, row.device, site.site_class, site.day_start_ms)
+                sender = Sender(row.site, row.device, site.site_class, site.day_start_ms, row.kind)
                 devices[row.site, row.device] = Device(sender, row.key)
         with self._lock:
             self._devices, self._simulators, self._rows = devices, simulators, rows

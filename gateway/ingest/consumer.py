@@ -124,10 +124,10 @@ class Consumer:
         if message.session == self.session:
             self._client.ack(message.mid, message.qos)
 
-    def publish(self, topic: str, payload: bytes) -> None:
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """Publish with QoS 1; dropped while there is no connection (all is said anew after the next one)."""
         if self.connected:
-            self._client.publish(topic, payload, qos=1)
+            self._client.publish(topic, payload, qos=1, retain=retain)
 
     def wake(self) -> None:
         """Let waiting calls return at once."""

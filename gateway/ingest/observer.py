@@ -16,6 +16,7 @@ from gateway.ingest.consumer import Consumer
 from gateway.ingest.intake import Quarantine
 from gateway.ingest.pipeline import Pipeline, monotonic_ms
 from gateway.live.state import LiveState
+from gateway.passes.agreement import Agreement
 from gateway.protocol import records, topics
 from gateway.protocol.refusal import Reason, Refused
 from gateway.protocol.seal import unseal
@@ -35,6 +36,7 @@ class Observer:
         live: LiveState,
         pipeline: Pipeline,
         on_failure: Callable[[], None],
+        agreement: Agreement,
     ) -> None:
         """``on_failure`` is called once, from the observer's thread, when it ends by an unexpected error."""
         self._consumer = consumer
@@ -42,6 +44,7 @@ class Observer:
         self._live = live
         self._pipeline = pipeline
         self._on_failure = on_failure
+        self._agreement = agreement
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="observer", daemon=True)
 
@@ -95,6 +98,9 @@ class Observer:
             return  # a retained message was deleted: nobody says anything
         if records.decode_lost(payload) is not None:
             self._live.set_lost(device.sender)
+            self._agreement.lose(device.sender.device)
         else:
-            self._live.set_online(device.sender, records.decode_online(unseal(device.key, topic, payload)))
+            online = records.decode_online(unseal(device.key, topic, payload))
+            self._live.set_online(device.sender, online)
+            self._agreement.tell(device.sender.device, online.keys)
             self._pipeline.greet(device.sender.device)

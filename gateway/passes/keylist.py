@@ -32,7 +32,7 @@ _SALT_BYTES: Final = 48
 
 @dataclass(frozen=True, slots=True)
 class PassKey:
-    """A key as everybody may know it. ``first``, ``sold_to``, ``last`` as in :class:`~gateway.passes.calendar.Wanted`."""
+    """A key as everybody may know it; its days are those of :class:`~gateway.passes.calendar.Wanted`."""
 
     id: str
     product: Product

@@ -12,7 +12,7 @@ from typing import Literal, cast
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
-from gateway.admission.rules import SiteClass
+from gateway.admission.rules import DeviceKind, SiteClass
 from gateway.store import tables
 from gateway.store.database import Database, patiently, translated
 
@@ -37,6 +37,7 @@ class DeviceRow:
     role: Role
     key: bytes
     broker_password: str
+    kind: DeviceKind = "gate"
 
 
 class Directory:
@@ -44,6 +45,8 @@ class Directory:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.folder = database.path.parent
+        """The data directory."""
 
     def sites(self) -> dict[str, SiteRow]:
         """All sites by name; StoreBusy while the database cannot be read."""
@@ -55,7 +58,12 @@ class Directory:
         """All devices and simulators; StoreBusy while the database cannot be read."""
         with translated(), self._database.reader.connect() as connection:
             rows = connection.execute(sa.select(tables.devices).order_by(tables.devices.c.site, tables.devices.c.id))
-            return [DeviceRow(row.site, row.id, cast(Role, row.role), row.key, row.broker_password) for row in rows]
+            return [
+                DeviceRow(
+                    row.site, row.id, cast(Role, row.role), row.key, row.broker_password, cast(DeviceKind, row.kind)
+                )
+                for row in rows
+            ]
 
     def add_site(self, site: SiteRow) -> None:
         """Add a site if it is not there; its class never changes afterwards (I3)."""
@@ -87,6 +95,7 @@ class Directory:
                             "role": device.role,
                             "key": device.key,
                             "broker_password": device.broker_password,
+                            "kind": device.kind,
                         }
                         for device in devices
                     ],
@@ -97,6 +106,13 @@ class Directory:
                 return False
 
         return patiently(write)
+
+    def find_setting(self, name: str) -> str | None:
+        """The setting's value, None when there is none; StoreBusy while the database cannot be read."""
+        with translated(), self._database.reader.connect() as connection:
+            query = sa.select(tables.settings.c.value).where(tables.settings.c.name == name)
+            value = connection.execute(query).scalar_one_or_none()
+            return None if value is None else str(value)
 
     def setting(self, name: str, default: str) -> str:
         """The setting's value; ``default`` is written first when there is none."""

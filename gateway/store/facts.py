@@ -23,7 +23,8 @@ def read_facts(directory: Path) -> dict[str, Any]:
     irregular}}, ``irregular`` {(device, what): count} (records of their own; those folded into tallies are there),
     ``stored`` (rows), ``stored_by_kind``, ``duplicates_refused``, ``duplicates_stored`` (identities or
     handle-device-way found more than once), ``gaps`` (open and permanent ones, and sequence numbers below a watermark
-    that no row stands for), ``gaps_by_state``, ``quarantine`` {reason: count}, ``watermarks`` {(device, boot): seq}.
+    that no row stands for), ``gaps_by_state``, ``quarantine`` {reason: count}, ``watermarks`` {(device, boot): seq}, ``spent``
+    (nullifiers, hex), ``issued`` {kiosk: signatures}, ``sold`` {kiosk: {single, day, refunds, exchanges}}.
     :class:`UserError` where the file is gone or no database.
     """
     try:
@@ -98,6 +99,15 @@ def _read(file: Path) -> dict[str, Any]:
                 rows(f"SELECT 1 FROM ({identities}) GROUP BY device, boot, seq HAVING count(*) > 1")
             )
             + len(rows("SELECT 1 FROM passages GROUP BY handle, device, way HAVING count(*) > 1")),
+            "spent": {nullifier.hex() for (nullifier,) in rows("SELECT nullifier FROM spent")},
+            "issued": dict(rows("SELECT device, value FROM counters WHERE name = 'signatures_issued'")),
+            "sold": {
+                device: {"single": single, "day": day, "refunds": refunds, "exchanges": exchanges}
+                for device, single, day, refunds, exchanges in rows(
+                    "SELECT device, CAST(total(single) AS INTEGER), CAST(total(day) AS INTEGER),"
+                    " CAST(total(refunds) AS INTEGER), CAST(total(exchanges) AS INTEGER) FROM sales GROUP BY device"
+                )
+            },
             "gaps": gaps["open"] + gaps["permanent"] + int(rowless),
             "gaps_by_state": gaps,
             "quarantine": dict(rows("SELECT reason, sum(count) FROM quarantine GROUP BY reason")),

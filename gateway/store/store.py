@@ -16,9 +16,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from gateway.admission.rules import DAY_MS, Admitted
-from gateway.protocol.records import Daily, Irregular, Notice, Passage, Record, Tally
+from gateway.protocol.records import Consents, Daily, Irregular, Notice, Passage, Record, Sales, Spent, Tally
 from gateway.store import tables
 from gateway.store.database import Database, translated
+from gateway.store.spent import add_spent
 
 CLOSED_GAPS_KEPT: Final = 256
 """How many closed gaps of one boot stay in the report; older ones are only counted."""
@@ -47,6 +48,10 @@ def kind_of(record: Record) -> str:
         return "irregular"
     if isinstance(record, Daily):
         return "daily"
+    if isinstance(record, Sales):
+        return "sales"
+    if isinstance(record, Consents):
+        return "consents"
     assert isinstance(record, Notice)
     return "device"
 
@@ -95,13 +100,24 @@ class Transaction:
     def add_records(self, admitted: Iterable[Admitted]) -> int:
         """Insert records; how many of them were there already (and were left as they are)."""
         by_kind: dict[str, list[dict[str, Any]]] = {}
+        spent: list[tuple[bytes, int]] = []
+        unnamed: Counter[tuple[str, int]] = Counter()
         for one in admitted:
+            if isinstance(one.record, Spent):
+                # Their numbers are accounted for as a count: a row under the record's identity would join a used pass
+                # to the gate and the hour.
+                spent += [(bytes.fromhex(nullifier), one.record.to) for nullifier in one.record.nullifiers]
+                unnamed[one.device, one.boot] += 1
+                continue
             by_kind.setdefault(kind_of(one.record), []).append(_row(one))
         present = 0
         for kind, rows in by_kind.items():
             # Rows below a watermark never come here; this catches a watermark older than the rows (a restored backup).
             result = self._connection.execute(insert(tables.RECORDS[kind]).on_conflict_do_nothing(), rows)
             present += len(rows) - result.rowcount
+        if spent:
+            add_spent(self._connection, spent)
+            self.account(unnamed)
         return present
 
     def set_watermarks(self, watermarks: Mapping[tuple[str, int], int]) -> None:

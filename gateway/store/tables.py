@@ -51,8 +51,10 @@ devices = Table(
     Column("role", String(9), nullable=False),
     Column("key", LargeBinary(32), nullable=False),
     Column("broker_password", String(64), nullable=False),
+    Column("kind", String(6), nullable=False, server_default="gate"),
     PrimaryKeyConstraint("site", "id", name="pk_devices"),
     CheckConstraint("role IN ('device', 'simulator')", name="ck_devices_role"),
+    CheckConstraint("kind IN ('gate', 'kiosk')", name="ck_devices_kind"),
     # Records are named (device, boot, seq) for ever, without the site: so device names are unique over all sites.
     Index("ux_devices_id", "id", unique=True, sqlite_where=text("role = 'device'")),
 )
@@ -149,6 +151,31 @@ notices = Table(
     sqlite_with_rowid=False,
 )
 
+sales = Table(
+    "sales",
+    metadata,
+    *_identity("sales"),
+    Column("from_ms", Integer, nullable=False),
+    Column("to_ms", Integer, nullable=False),
+    Column("single", Integer, nullable=False),
+    Column("day", Integer, nullable=False),
+    Column("refunds", Integer, nullable=False),
+    Column("exchanges", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+consents = Table(
+    "consents",
+    metadata,
+    *_identity("consents"),
+    Column("from_ms", Integer, nullable=False),
+    Column("to_ms", Integer, nullable=False),
+    Column("notice", String(32), nullable=False),
+    Column("research", Integer, nullable=False),
+    Column("none", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 gaps = Table(
     "gaps",
     metadata,
@@ -206,11 +233,70 @@ consent_notices = Table(
     UniqueConstraint("place", name="ux_consent_notices_place"),
 )
 
+# Keys that verify passes, as everybody may know them; their private parts are files of the folder `keys`.
+pass_keys = Table(
+    "pass_keys",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("product", String(6), nullable=False),
+    Column("choice", String(8), nullable=False),
+    Column("notice", String(16), nullable=False),
+    Column("first", Integer, nullable=False),
+    Column("sold_to", Integer, nullable=False),
+    Column("last", Integer, nullable=False),
+    Column("modulus", LargeBinary(256), nullable=False),
+    UniqueConstraint("product", "choice", "first", name="ux_pass_keys_product"),
+)
+
+# The signed key lists as they were published; ``number`` is the list's serial.
+pass_lists = Table(
+    "pass_lists",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("hash", String(64), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+# What was signed for which sale, without time: the same question gets the same signature, another one none.
+issued = Table(
+    "issued",
+    metadata,
+    Column("device", String(32), nullable=False),
+    Column("sale", Integer, nullable=False),
+    Column("question", LargeBinary(32), nullable=False),
+    Column("to_day", Integer, nullable=False),
+    PrimaryKeyConstraint("device", "sale", name="pk_issued"),
+    sqlite_with_rowid=False,
+)
+
+quotas = Table(
+    "quotas",
+    metadata,
+    Column("device", String(32), nullable=False),
+    Column("day", Integer, nullable=False),
+    Column("signatures", Integer, nullable=False),
+    PrimaryKeyConstraint("device", "day", name="pk_quotas"),
+    sqlite_with_rowid=False,
+)
+
+# Used passes. Neither device nor time, and no rowid, which would tell the order in which they came.
+spent = Table(
+    "spent",
+    metadata,
+    Column("nullifier", LargeBinary(16), primary_key=True),
+    Column("page", Integer, nullable=False),
+    Column("to_day", Integer, nullable=False),
+    Index("ix_spent_page", "page"),
+    sqlite_with_rowid=False,
+)
+
 RECORDS: Final[dict[str, Table]] = {
     "passage": passages,
     "tally": tallies,
     "irregular": irregulars,
     "daily": dailies,
     "device": notices,
+    "sales": sales,
+    "consents": consents,
 }
-"""The table of each kind of record."""
+"""The table of each kind of record that has rows of its own; of `spent` only the nullifiers are kept."""

@@ -1,9 +1,9 @@
 """A kiosk's hardware that isn't there: coin slot, escrow, printer, buttons, display, power, on a virtual clock.
 
 Rules: it has the seam of firmware/boards/kiosk_board.py and world-side verbs (`insert`, `press`, `scan`, `take_ticket`,
-`paper_out`, `cut_power`). What is mechanical survives a power cut: coins in the escrow, the cup and the cash box, tickets in
-the tray, paper, storage. What is not doesn't: events on their way, the slot's gate, a document in the printer. Money is
-never made or lost here: what went in is in escrow, cup or box.
+`paper_out`, `cut_power`). What is mechanical survives a power cut: coins in the escrow, the cup and the cash box,
+tickets in the tray, paper, storage. What is not doesn't: events on their way, the slot's gate, a document in the
+printer. Money is never made or lost here: what went in is in escrow, cup or box.
 
 Does not belong here: engines (firmware/kiosk), what riders want.
 """

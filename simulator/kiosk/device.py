@@ -1,8 +1,8 @@
 """A kiosk in this process: the real firmware over emulated hardware, on a virtual clock.
 
-Rules: the firmware's code is used, never copied; it wakes itself by the scheduler, and its board wakes it. `kill` is a power
-cut: nothing but the board and its storage is kept. Who has a clock of their own (a touch page) runs the scheduler up to
-their time before they look.
+Rules: the firmware's code is used, never copied; it wakes itself by the scheduler, and its board wakes it. `kill` is a
+power cut: nothing but the board and its storage is kept. Who has a clock of their own (a touch page) runs the scheduler
+up to their time before they look.
 
 Does not belong here: hardware (board.py), the gateway (the client asks it as anyone would).
 """

@@ -5,8 +5,8 @@ Runs under CPython and MicroPython, so plain language only. No assertions here.
 
 import hashlib
 
-from firmware.kiosk.config import KioskSettings
 from firmware.fare.pass_token import nullifier
+from firmware.kiosk.config import KioskSettings
 from tests.firmware.fakes import KEY_HEX
 
 TYPE_CHECKING = False
@@ -142,7 +142,7 @@ class Office:
 
 
 class Metal:
-    """What survives a power cut besides the storage: coins in the escrow, in the cup and in the box, papers in the tray."""
+    """What survives a power cut besides the storage: coins in escrow, cup and box, papers in the tray."""
 
     def __init__(self) -> None:
         self.escrow = self.cup = self.box = 0

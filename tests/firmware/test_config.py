@@ -130,7 +130,8 @@ class Texts(Case):
         given = b2a_base64(modulus).decode().strip()
         self.assertEqual(made("passes.list_key", given).list_key, modulus)
         even, short = (b2a_base64(n).decode().strip() for n in (b"\x80" + bytes(255), b"\x01" + bytes(255)))
-        for bad in (given[:-4], given + "AAAA", even, short, "!" * 344, "", 5, True, [], {}):
+        wrong: "tuple[Any, ...]" = (given[:-4], given + "AAAA", even, short, "!" * 344, "", 5, True, [], {})
+        for bad in wrong:
             self.refused("passes.list_key", bad)
 
     def test_choices(self) -> None:

@@ -251,7 +251,7 @@ class Clock(unittest.TestCase):
 
     def test_a_day_file_that_is_damaged_is_none(self) -> None:
         for data in (None, b"", b"x", b"\xff"):
-            files = {} if data is None else {"day": data}
+            files: "dict[str, bytes]" = {} if data is None else {"day": data}
             self.assertIsNone(last_day(MemoryStorage(files)))
 
 

@@ -36,11 +36,12 @@ class Buying(unittest.TestCase):
     def test_the_way_from_choosing_to_handing_over(self) -> None:
         world = World(KEYS)
         states = []
+        events: "list[tuple[Any, ...]]" = [("buy",), ("choose", "single"), ("coin", 100), ("coin", 200)]
         world.tick()
-        for event in (("buy",), ("choose", "single"), ("coin", 100), ("coin", 200), ("answer", True), ("taken",)):
+        for event in events + [("answer", True), ("taken",)]:
             states.append(world.engine.state)
             if event[0] == "coin":
-                world.insert(int(event[1]))  # type: ignore[call-overload]
+                world.insert(event[1])
             else:
                 world.tell(*event)
         states.append(world.engine.state)
@@ -141,7 +142,7 @@ class Buying(unittest.TestCase):
     def test_what_the_office_refuses_is_paid_back(self) -> None:
         for reason in ("quota", "sale_used", "keys_differ", "not_sold", "unknown_key", "malformed"):
             world = at_ask()
-            world._asked = lambda effect, why=reason: ("sign_refused", effect[1], why)  # type: ignore
+            world._asked = lambda effect, why=reason: ("sign_refused", effect[1], why)  # type: ignore[method-assign, misc]
             world.tell("answer", False)
             self.assertEqual((world.engine.state, world.engine.screen()["why"]), ("sorry", reason))
             world.wait(60000)

@@ -210,9 +210,9 @@ class Receipts(unittest.TestCase):
 
 class Display(unittest.TestCase):
     def test_every_language_has_every_text(self) -> None:
-        for texts in (TEXTS, PAPER):
-            for language in texts:
-                self.assertEqual(sorted(texts[language]), sorted(texts["en"]))
+        for data in (TEXTS, PAPER):
+            for language in data:
+                self.assertEqual(sorted(data[language]), sorted(data["en"]))
         for texts in TEXTS.values():
             for text in texts.values():
                 self.assertEqual(plain(text), text)
@@ -238,11 +238,13 @@ class Display(unittest.TestCase):
         return screen
 
     def test_every_state_fits_the_display_in_every_language(self) -> None:
+        row = {"way": "exit", "gate": "g" * 32}
+        cases: "list[dict[str, Any]]" = [{}, {"rows": []}, {"rows": [row], "withdrawable": True}]
         for columns, rows in ((21, 8), (20, 4)):
             front = Front(columns, rows)
             for state in table.TABLE:
                 for language in TEXTS:
-                    for more in ({}, {"rows": []}, {"rows": [{"way": "exit", "gate": "g" * 32}], "withdrawable": True}):
+                    for more in cases:
                         lines = front.lines(self.screen(state, language=language, **more))
                         self.assertEqual(len(lines), rows)
                         self.assertTrue(max(len(line) for line in lines) <= columns)

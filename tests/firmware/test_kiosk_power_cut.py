@@ -56,7 +56,7 @@ class MoneyOrPass(unittest.TestCase):
     def everywhere(
         self, act: "Callable[[World], None]", networks: "tuple[str, ...]", check: "Callable[[World, str], None]"
     ) -> int:
-        """Act in one world after the other, each cut one point later; ``networks``: as it is before and after the cut."""
+        """Act in one world after the other, each cut a point later; ``networks``: before and after the cut."""
         at = 0
         while True:
             world = World(KEYS, cut_at=at)
@@ -274,7 +274,7 @@ class OldPassOrNew(unittest.TestCase):
         world.network = FINE
         original = world._asked
         # The erasure gets through, the answer of the exchange does not.
-        world._asked = lambda effect: (original(effect), ("sign_refused", effect[1], "unreachable"))[1]  # type: ignore
+        world._asked = lambda effect: (original(effect), ("sign_refused", effect[1], "unreachable"))[1]  # type: ignore[method-assign]
         world.tell("answer", True)
         world.wait(3600000)
         self.assertEqual(len(world.office.spent), 1)

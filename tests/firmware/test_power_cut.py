@@ -7,7 +7,7 @@ number is skipped or told twice.
 import json
 import unittest
 
-from firmware.fare.passes import Decision
+from firmware.fare.decision import Decision
 from firmware.report.outbox import Outbox
 from firmware.report.reporter import Reporter
 from tests.firmware.fakes import DAY_MS, MORNING_MS, QUARTER_MS, Lcg, MemoryStorage, power_cuts, settings

@@ -3,7 +3,7 @@
 import json
 import unittest
 
-from firmware.fare.passes import Decision
+from firmware.fare.decision import Decision
 from firmware.report.journal import Journal
 from firmware.report.outbox import Outbox
 from firmware.report.reporter import Reporter

@@ -9,7 +9,7 @@ import pytest
 
 from firmware.boards.storage import FileStorage
 from firmware.config import Settings
-from firmware.fare.passes import Decision
+from firmware.fare.decision import Decision
 from firmware.report.outbox import Outbox
 from firmware.report.reporter import Reporter
 from simulator.demo import Summary

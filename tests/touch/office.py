@@ -1,5 +1,5 @@
-"""A stand-in for the gateway's part in a sale: keys, their signed list, blind signatures; notices and rows as the gateway
-answers them. For tests of the page with the real kiosk behind it, where no database is the subject.
+"""A stand-in for the gateway's part in a sale: keys, their signed list, blind signatures; notices and rows as the
+gateway answers them. For tests of the page with the real kiosk behind it, where no database is the subject.
 
 Blind signatures are the bare RSA operation on keys made for the test: nothing here is fit for anything else.
 """

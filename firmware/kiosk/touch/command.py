@@ -46,7 +46,7 @@ def read_settings(path: Path, gateway: str | None) -> dict[str, Any]:
         values = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise UserError(
-            f"There is no settings file {path}; `gateline passes kiosk add` on the gateway's machine prints one."
+            f"There is no settings file {path}; `gateline device add` on the gateway's machine prints one for a kiosk."
         ) from None
     except OSError as error:
         raise UserError(f"The settings file {path} cannot be read ({error.strerror}).") from error

@@ -15,7 +15,6 @@ import logging
 import os
 import re
 import secrets
-import socket
 from collections.abc import Callable, Mapping
 from importlib.resources import files
 from typing import Any
@@ -27,8 +26,9 @@ from nicegui import ui
 
 from firmware.kiosk.touch.errors import UserError
 from firmware.kiosk.touch.page import Machine, MakeView, show
+from firmware.link import page_listener
 
-HOST = "127.0.0.1"
+HOST = page_listener.HOST
 RECONNECT_S = 2.0
 
 Kiosk = tuple[Machine, MakeView]
@@ -184,19 +184,14 @@ LOST = (
 """What stands on the screen while the kiosk's process does not answer; the texts can't come from it then."""
 
 
-def listen(port: int, host: str = HOST) -> socket.socket:
+def listen(port: int) -> Any:
     """A listening socket; UserError where the port is taken or not allowed. Port 0 picks a free one."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((host, port))
+        return page_listener.listen(port)
     except OSError as error:
-        listener.close()
         raise UserError(
             f"The page's port {port} cannot be used ({os.strerror(error.errno or 0)}); choose another with --port."
         ) from error
-    listener.listen(64)
-    return listener
 
 
 class Server(uvicorn.Server):
@@ -216,13 +211,13 @@ class Server(uvicorn.Server):
         )
         self._ready = ready
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+    async def startup(self, sockets: list[Any] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self._ready()
 
 
-def serve(app: Any, listener: socket.socket, ready: Callable[[], None]) -> None:
+def serve(app: Any, listener: Any, ready: Callable[[], None]) -> None:
     """Serve until SIGINT or SIGTERM; `ready` is called once pages are answered."""
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     with contextlib.closing(listener), contextlib.suppress(KeyboardInterrupt):

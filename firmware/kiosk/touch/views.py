@@ -355,7 +355,11 @@ def make_view(screen: Screen, *, zone: tzinfo | None = None) -> View:
     texts = known.get(screen.get("language") or FALLBACK, known[FALLBACK])
     state = screen["state"]
     rows = screen.get("rows")
-    scene = f"my_data {'ask' if rows is None else 'rows' if rows else 'none'}" if state == "my_data" else state
+    scene = str(state)
+    if state == "my_data":
+        # What there is to read changes with these, so they are scenes of their own: the focus goes to the heading.
+        erased = screen.get("erased") is not None
+        scene += " ask" if rows is None else " rows" if rows else " erased" if erased else " none"
     if screen.get("waiting"):
         scene = f"{state} waiting"
     inside = _my_data(screen, texts, zone) if state == "my_data" else _SIMPLE[state](screen, texts)

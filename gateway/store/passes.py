@@ -1,0 +1,177 @@
+"""What the issuer needs of the database: keys, lists, what was issued, quotas, and the spent set's pages.
+
+Rules: what a signature costs is committed before the signature is made, and all of it or nothing. Nothing here has a
+time finer than a service day. StoreBusy and StoreFull mean that nothing was changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+from gateway.passes.keylist import PassKey
+from gateway.passes.refusal import Refusal
+from gateway.store import spent as spent_set
+from gateway.store import tables
+from gateway.store.database import Database, translated
+
+LISTS_KEPT: Final = 16
+QUOTA_DAYS_KEPT: Final = 40
+_ISSUED: Final = "signatures_issued"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a kiosk asks: ``digest`` is SHA-256 over all that must be the same when it asks again.
+
+    ``day`` is the service day whose quota it takes; ``to_day`` the last day on which it can be answered again;
+    ``spends`` the nullifier that goes with an exchange, and the last day of its key.
+    """
+
+    device: str
+    sale: int
+    digest: bytes
+    day: int
+    to_day: int
+    spends: tuple[bytes, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """One kiosk's: signatures that it got, and passes that its `sales` records tell."""
+
+    device: str
+    signatures: int
+    told: int
+
+
+class PassStore:
+    """Reads and writes for gateway/passes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # -- keys and lists
+
+    def keys(self) -> list[PassKey]:
+        """All keys, in order of product, first day and choice."""
+        columns = tables.pass_keys.c
+        query = sa.select(tables.pass_keys).order_by(columns.product, columns.first, columns.choice)
+        with translated(), self._database.reader.connect() as connection:
+            return [PassKey(*row) for row in connection.execute(query)]
+
+    def lists(self) -> list[tuple[int, str, bytes]]:
+        """Serial, hash and bytes of the lists that were published, the latest first."""
+        columns = tables.pass_lists.c
+        with translated(), self._database.reader.connect() as connection:
+            rows = connection.execute(sa.select(tables.pass_lists).order_by(columns.number.desc()))
+            return [(row.number, row.hash, row.body) for row in rows]
+
+    def replace_keys(
+        self, add: Iterable[PassKey], remove: Iterable[str], published: tuple[int, str, bytes] | None
+    ) -> None:
+        """Add and remove keys, and write down the list that says so (serial, hash, bytes), in one transaction."""
+        added = [dict(zip(tables.pass_keys.c.keys(), _values(key), strict=True)) for key in add]
+        with translated(), self._database.writer.begin() as connection:
+            connection.execute(sa.delete(tables.pass_keys).where(tables.pass_keys.c.id.in_(list(remove))))
+            if added:
+                connection.execute(insert(tables.pass_keys), added)
+            if published is not None:
+                number, told, body = published
+                connection.execute(insert(tables.pass_lists), {"number": number, "hash": told, "body": body})
+                connection.execute(
+                    sa.delete(tables.pass_lists).where(tables.pass_lists.c.number <= number - LISTS_KEPT)
+                )
+
+    # -- issuing
+
+    def issue(self, question: Question, quota: int, unless: Refusal | None) -> Refusal | Literal["new", "again"]:
+        """Take what the signature costs, once; ``unless`` is why nothing new may be issued now, if anything."""
+        issued, quotas = tables.issued.c, tables.quotas.c
+        mine = (issued.device == question.device, issued.sale == question.sale)
+        with translated(), self._database.writer.begin() as connection:
+            known = connection.execute(sa.select(issued.question).where(*mine)).scalar_one_or_none()
+            if known is not None:
+                return "again" if known == question.digest else Refusal.SALE_USED
+            if unless is not None:
+                return unless
+            of_day = (quotas.device == question.device, quotas.day == question.day)
+            used = connection.execute(sa.select(quotas.signatures).where(*of_day)).scalar_one_or_none() or 0
+            if used >= quota:
+                return Refusal.QUOTA
+            if question.spends is not None:
+                nullifier, last = question.spends
+                if spent_set.is_spent(connection, nullifier):
+                    return Refusal.SPENT
+                spent_set.add_spent(connection, [(nullifier, last)])
+            connection.execute(
+                insert(tables.issued),
+                {
+                    "device": question.device,
+                    "sale": question.sale,
+                    "question": question.digest,
+                    "to_day": question.to_day,
+                },
+            )
+            _add(connection, tables.quotas, {"device": question.device, "day": question.day}, "signatures")
+            _add(connection, tables.counters, {"name": _ISSUED, "device": question.device}, "value")
+        return "new"
+
+    def books(self) -> list[Books]:
+        """Of each kiosk that has asked or told: what it got, and what it says that it handed over."""
+        counters, sales = tables.counters.c, tables.sales.c
+        got = sa.select(counters.device, counters.value).where(counters.name == _ISSUED)
+        told = sa.select(
+            sales.device, sa.func.total(sales.single), sa.func.total(sales.day), sa.func.total(sales.exchanges)
+        ).group_by(sales.device)
+        with translated(), self._database.reader.connect() as connection:
+            signatures = {device: int(value) for device, value in connection.execute(got)}
+            handed = {device: int(sum(counts)) for device, *counts in connection.execute(told)}
+        return [
+            Books(device, signatures.get(device, 0), handed.get(device, 0))
+            for device in sorted(signatures.keys() | handed.keys())
+        ]
+
+    # -- the spent set
+
+    def pages(self, slots: int) -> list[tuple[int, Sequence[bytes]]]:
+        """The newest pages, as :func:`gateway.store.spent.pages` gives them."""
+        with translated(), self._database.reader.connect() as connection:
+            return spent_set.pages(connection, slots)
+
+    def spent_count(self) -> int:
+        """How many used passes are known."""
+        with translated(), self._database.reader.connect() as connection:
+            return int(connection.execute(sa.select(sa.func.count()).select_from(tables.spent)).scalar_one())
+
+    def begin_page(self, page: int) -> None:
+        """Fill pages from ``page`` on: what lies below is at devices already, in another state."""
+        with translated(), self._database.writer.begin() as connection:
+            if spent_set.last_page(connection) < page:
+                spent_set.set_last_page(connection, page)
+
+    def remove_expired(self, before_day: int, not_kept_day: int) -> int:
+        """Delete spent passes that expired before ``before_day``, and what was issued with keys whose private part has
+        gone before ``not_kept_day``; how many of the first.
+        """
+        issued, quotas = tables.issued.c, tables.quotas.c
+        with translated(), self._database.writer.begin() as connection:
+            connection.execute(sa.delete(tables.issued).where(issued.to_day < not_kept_day))
+            connection.execute(sa.delete(tables.quotas).where(quotas.day < before_day - QUOTA_DAYS_KEPT))
+            return spent_set.remove_expired(connection, before_day)
+
+
+def _values(key: PassKey) -> tuple[object, ...]:
+    return (key.id, key.product, key.choice, key.notice, key.first, key.sold_to, key.last, key.modulus)
+
+
+def _add(connection: sa.Connection, table: sa.Table, key: dict[str, object], column: str) -> None:
+    statement = insert(table)
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=list(key), set_={column: table.c[column] + 1}),
+        key | {column: 1},
+    )
