@@ -5,7 +5,8 @@ As a program (`micropython taps.py MEDIA COUNT SEED PLANT_US`): MEDIA is a file 
 an order drawn anew for each tap. PLANT_US delays the decision on passes of group `yes`: the fault that must be found.
 
 Under CPython it is the thread's own time, which other programs on a busy machine don't lengthen: the engine never waits
-for anything, so all that the decision costs is in it. MicroPython has the wall's clock alone.
+for anything, so all that the decision costs is in it. MicroPython has the wall's clock alone; there each pass is held
+to the reader twice and the shorter time counts: what a decision costs is in both, what disturbed the machine in one.
 """
 
 import sys
@@ -99,7 +100,10 @@ def run(
         plant(gate.fare, plant_us)
     for _ in range(count):
         group, presented = media[draw.below(len(media))]
-        yield group, timed(gate, board, presented)
+        us = timed(gate, board, presented)
+        if _PORT is not None:
+            us = min(us, timed(gate, board, presented))
+        yield group, us
 
 
 def main(path: str, count: str, seed: str, plant_us: str) -> None:
