@@ -1,8 +1,12 @@
 // Another implementation of RFC 9474 (RSABSSA-SHA384-PSS-Randomized), asked by tests/fare/test_interop.py.
 // In: a JSON list of questions, [what, {arguments}]; out: a JSON list of answers. Bytes are hexadecimal.
+import { webcrypto } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
+
+// Node 18, which Debian 12 has, gives it no global name.
+globalThis.crypto ??= webcrypto;
 
 // The packages are installed in a folder of the tests' own, not beside this file.
 const require = createRequire(pathToFileURL(process.argv[2] + "/"));
