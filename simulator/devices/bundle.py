@@ -48,11 +48,6 @@ GATE = {
 }
 """A gate's modules by room; what is missing here is a kiosk's, or a tool's."""
 
-PROCESSORS = {"emulated": "x64", "physical": "armv6m"}
-"""For whom machine code is made, in mpy-cross's words: MicroPython's unix port is packaged for x86-64 only."""
-
-_NATIVE = re.compile(r"^@micropython\.viper\n", re.MULTILINE)
-
 EMULATED_ONLY = ("firmware/report/irregular.py", "firmware/fare/test_token.py", "firmware/boards/emulated.py")
 
 # What the link needs of its libraries; their other runtimes' adapters and test helpers stay behind.

@@ -26,6 +26,7 @@ from gateway.ingest.intake import Quarantine
 from gateway.ingest.observer import Observer
 from gateway.ingest.pipeline import Pipeline
 from gateway.live.state import LiveState
+from gateway.passes.agreement import Agreement
 from gateway.protocol.records import Spent
 from gateway.protocol.topics import passes_topic
 from gateway.store import tables
@@ -159,7 +160,7 @@ class Gateway:
         self.pipeline = Pipeline(
             consumer, self.registry, Store(self.database), queries, self.live, lambda: self.failures.append("ingest")
         )
-        self.observer = Observer(consumer, self.registry, self.live, self.pipeline, lambda: None)
+        self.observer = Observer(consumer, self.registry, self.live, self.pipeline, lambda: None, Agreement())
         network.listen = self.listen
 
     def listen(self, at_ms: int, topic: str, payload: bytes) -> None:
