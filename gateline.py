@@ -20,10 +20,13 @@ USAGE_STATUS = 2
 
 def _join_demo(app: typer.Typer) -> None:
     # Only this file sees both sides: the demo is handed the gateway it starts, and knows only how to call it.
+    from functools import partial
+
     from gateway.embedded import EmbeddedGateway
     from simulator.cli import demo_command
+    from simulator.demo import PASS_QUOTA
 
-    app.command("demo")(demo_command(EmbeddedGateway))
+    app.command("demo")(demo_command(partial(EmbeddedGateway, pass_quota=PASS_QUOTA)))
 
 
 def _join_gateway(app: typer.Typer) -> None:
@@ -110,8 +113,8 @@ GROUPS: dict[str, Join] = {
     "fleet": _join_fleet,
     "gateway": _join_gateway,
     "device": _join_device,
-    "kiosk": _join_kiosk,
     "notice": _join_notice,
+    "kiosk": _join_kiosk,
     "passes": _join_passes,
 }
 """Every command group, in the order in which the help lists them."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from bench import device, fleet, ingest, simulation
+from bench import device, fleet, ingest, passes, simulation
 from bench.harness import Report
 
 BENCHES: dict[str, Callable[[], Report]] = {
@@ -16,6 +16,7 @@ BENCHES: dict[str, Callable[[], Report]] = {
     "beams": simulation.beams,
     "riders": simulation.riders,
     "fleet": fleet.run,
+    "passes": passes.run,
 }
 LONG: dict[str, Callable[[], Report]] = {"metro": simulation.metro}
 """Benches that take minutes: run only when named."""

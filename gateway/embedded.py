@@ -18,10 +18,11 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from gateway.broker import HOST, EmbeddedBroker, free_port
+from gateway.consent.erasures import fingerprints
 from gateway.devices.provisioning import GATEWAY_USER, Provisioning
 from gateway.devices.registry import SIMULATOR, Registry
 from gateway.errors import UserError
-from gateway.passes.defaults import SPENT_INTERVAL_S
+from gateway.passes.defaults import DEFAULT_QUOTA, SPENT_INTERVAL_S
 from gateway.store.database import FILE_NAME, Database
 from gateway.store.directory import Directory
 from gateway.store.facts import read_facts, read_rows
@@ -34,9 +35,12 @@ LINES_KEPT: Final = 100
 class EmbeddedGateway:
     """Broker and gateway on one data directory. Call ``provision`` before ``start_broker``."""
 
-    def __init__(self, data_dir: Path, spent_interval_s: float = SPENT_INTERVAL_S) -> None:
+    def __init__(
+        self, data_dir: Path, spent_interval_s: float = SPENT_INTERVAL_S, pass_quota: int = DEFAULT_QUOTA
+    ) -> None:
         """Nothing is touched before the first call. ``spent_interval_s``: how often used passes are published."""
         self._spent_interval_s = spent_interval_s
+        self._pass_quota = pass_quota
         self._data = Path(data_dir)
         self._broker = EmbeddedBroker(self._data)
         self._gateway: subprocess.Popen[str] | None = None
@@ -106,7 +110,8 @@ class EmbeddedGateway:
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
         command = [sys.executable, "-m", "gateway", "run", "--data", str(self._data), "--json-ready"]
         command += ["--http-port", str(self._http_port), "--broker", f"{HOST}:{self._broker.port}"]
-        command += ["--spent-interval", str(self._spent_interval_s), "--until-stdin-closes"]
+        command += ["--spent-interval", str(self._spent_interval_s), "--pass-quota", str(self._pass_quota)]
+        command += ["--until-stdin-closes"]
         self._gateway = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -184,8 +189,11 @@ class EmbeddedGateway:
         self.broker_pid = None
 
     def facts(self) -> dict[str, Any]:
-        """What the database file says; see :func:`gateway.store.facts.read_facts`."""
-        return read_facts(self._data)
+        """What the database file says; see :func:`gateway.store.facts.read_facts`. And ``erased``, the fingerprints of
+        handles that riders had erased.
+        """
+        # First the rows: what is erased meanwhile is then in both, and in none never.
+        return read_facts(self._data) | {"erased": fingerprints(self._data)}
 
     def rows(self) -> dict[str, list[dict[str, Any]]]:
         """Every row of every table; see :func:`gateway.store.facts.read_rows`."""

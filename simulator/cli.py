@@ -46,9 +46,9 @@ def demo_command(make_backend: Callable[[Path], Backend]) -> Callable[..., None]
             bool, typer.Option("--in-process", help="Run the firmware in this process instead of under MicroPython.")
         ] = False,
     ) -> None:
-        """Run a station of eight emulated gates against a broker and a gateway, and compare truth with table.
+        """Run a station of eight emulated gates and its kiosks, a broker and a gateway, and compare truth with table.
 
-        The exit status is 0 only if nothing was lost, doubled or invented.
+        The exit status is 0 only if nothing was lost, doubled or invented, and nobody who said no can be placed.
         """
         status = _run(make_backend, data.resolve(), seconds, headless or as_json, as_json, seed, in_process)
         raise typer.Exit(status)
@@ -108,12 +108,14 @@ def _run_in(
         if not micropython_available() and not in_process:
             err.print(NO_MICROPYTHON)
         if not headless:
-            err.print("Starting broker, gateway and eight gates…", style="dim")
+            err.print("Starting broker, gateway, kiosks and eight gates…", style="dim")
         demo.start()
         if not headless:
             return _shown(demo, seconds, interrupt, out)
         if not as_json:
-            out.print(f"Gateline demo: {demo.url} (page and API); Ctrl-C ends it.")
+            out.print(f"Gateline demo: {demo.url} (live page and API); Ctrl-C ends it.")
+            out.print(f"Buy a pass: {demo.kiosk_url} (kiosk)")
+            out.print(f"Hold it to a gate: {demo.gateline_url} (emulated gateline)")
         _headless(demo, seconds, interrupt)
         return demo.finish()
     except KeyboardInterrupt:
@@ -143,10 +145,14 @@ def _shown(demo: Demo, seconds: float | None, interrupt: Interrupt, console: Con
                 screen(
                     station.views(),
                     url=demo.url,
+                    kiosk_url=demo.kiosk_url,
+                    gateline_url=demo.gateline_url,
                     clock_s=time.monotonic() - started_s,
                     riders=station.riders_sent(),
                     stored=reckoning.recorded + reckoning.tallied,
                     in_flight=reckoning.lost,
+                    held=reckoning.held,
+                    shopping=station.shopping(),
                     refused=facts["duplicates_refused"],
                     note=note,
                 ),

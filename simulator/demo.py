@@ -1,7 +1,12 @@
 """The demo: a station of emulated gates, a broker and a gateway, for as long as somebody watches; then the reckoning.
 
 The reckoning compares the world's own truth with the gateway's database, rider by rider where a handle says who, by
-counts elsewhere. It assumes nothing: a row that is missing is `lost`, a row that nobody walked for is `invented`.
+counts elsewhere. It assumes nothing: a row that is missing is `lost`, a row that nobody walked for is `invented`. Then
+an attack (simulator/linkage) gets the database and everything that the broker passed on, and tries to place those who
+said no.
+
+A gate tells its tally once it holds ten passages, as a real one does. What it still holds when the demo ends stays
+there: closing it then would tell where the last few were. It is read from the devices' own storage and counted `held`.
 
 The gateway is reached through `Backend`, which gateline.py supplies: the simulator never imports it.
 Does not belong here: drawing (simulator/demo_view.py), the command line (simulator/cli.py).
@@ -11,23 +16,40 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from simulator.broker_log import BrokerLog
 from simulator.errors import UserError
+from simulator.gateline_page import GatelinePage
+from simulator.held import held, held_nullifiers
+from simulator.kiosk.beside import OwnKiosk
+from simulator.linkage.located import declined_located
 from simulator.live import LiveStation, distant_day_start_ms
 from simulator.locked import locked_folder
+from simulator.published import Published
 from simulator.reckoning import Reckoning, reckon
-from simulator.truth import INTRUSIONS, UNOBSERVED
+from simulator.ticket_hall import TicketHall
+from simulator.truth import INTRUSIONS, PASSED_DECLINED, UNOBSERVED
 from simulator.world.demand import evening_peak, lane_ways
 
 SITE = "demo"
 INTERVAL_MS = 10_000
+TALLY_MIN = 10  # what a physical site may not go below
 LANES = 8
+OWN_KIOSK = "kiosk-1"  # where a person may buy, at its page
+KIOSKS = 6
+# Passes that the gateway signs for a kiosk in a day. Six sell what fifty would in a station, and in a demo that runs
+# all day the evening peak lasts as long.
+PASS_QUOTA = 50_000
 RUNS_KEPT = 5
+
+PRICES_CENTS = {"single": 200, "day": 600}
+# Pulses and cents: the coin that is used most has the shortest train, so that a sale takes about a second.
+COINS = [[1, 200], [2, 100], [3, 50], [4, 20], [5, 10]]
 
 # How long nothing may change between truth and table before the demo stops waiting for it. Longer than a device's
 # interval plus its first resend.
@@ -41,8 +63,10 @@ class Backend(Protocol):
     gateway_pid: int | None
     broker_pid: int | None
 
-    def provision(self, site: str, devices: list[str], day_start_ms: int = 0) -> dict[str, dict[str, Any]]:
-        """Settings per device, and those of the site's simulator under "simulator"."""
+    def provision(
+        self, site: str, devices: list[str], day_start_ms: int = 0, kiosks: Sequence[str] = ()
+    ) -> dict[str, dict[str, Any]]:
+        """Settings per device and kiosk, and those of the site's simulator under "simulator"."""
 
     def start_broker(self) -> tuple[str, int]: ...
 
@@ -57,6 +81,9 @@ class Backend(Protocol):
     def facts(self) -> dict[str, Any]:
         """What the database file itself holds."""
 
+    def rows(self) -> dict[str, list[dict[str, Any]]]:
+        """Every row of every table of it."""
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -64,9 +91,18 @@ class Summary:
 
     riders: int
     stranded: int
+    unserved: int
+    declined: int
+    declined_located: int
+    sold: int
+    refunded: int
+    cash_off_cents: int
     truth: dict[str, int]
     recorded: int
+    erased: int
     tallied: int
+    held: int
+    spent: int
     stored: int
     duplicates_refused: int
     duplicates_stored: int
@@ -86,9 +122,13 @@ class Summary:
 
     @property
     def clean(self) -> bool:
-        """Everybody came through or went away, and nothing is lost, doubled, invented or missing in between."""
+        """Everybody was served and came through or went away; nothing is lost, doubled, invented or missing in between,
+        not a cent; and nobody who said no can be placed."""
         return self.riders > 0 and not (
             self.stranded
+            or self.unserved
+            or self.cash_off_cents
+            or self.declined_located
             or self.truth.get(UNOBSERVED)
             or self.lost
             or self.invented
@@ -99,7 +139,14 @@ class Summary:
     def verdict(self) -> str:
         """In a sentence."""
         if self.clean:
-            return "Nothing was lost."
+            return "Nothing was lost, and nobody who said no can be placed."
+        if self.declined_located:
+            return (
+                f"{self.declined_located} of {self.declined} riders who said no can be placed at one gate and time, by "
+                "whoever has the database and the broker's log."
+            )
+        if self.unserved:
+            return f"{self.unserved} riders got no pass."
         if unobserved := self.truth.get(UNOBSERVED):
             return f"{unobserved} riders can't be accounted for: a device died as they passed ({self.reboots} reboots)."
         return "Truth and table do not agree."
@@ -126,49 +173,101 @@ def run_folder(data: Path) -> Iterator[Path]:
 class Demo:
     """One run. `start`, then `progress` as often as wanted, then `finish`; `close` in any case."""
 
-    def __init__(self, backend: Backend, folder: Path, *, seed: int, micropython: bool | None = None) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        folder: Path,
+        *,
+        seed: int,
+        micropython: bool | None = None,
+        lanes: int = LANES,
+        kiosks: int = KIOSKS,
+        quiet: bool = False,
+    ) -> None:
+        """`kiosks` serve the riders who come by themselves; `quiet`: nobody does, only riders sent by hand."""
         self.backend = backend
+        self._lanes = lanes
+        self._kiosks = kiosks
+        self._quiet = quiet
         self.seed = seed
         self.folder = folder
         self._micropython = micropython
         self._started_s = time.monotonic()
         self.url = ""
         self.station: LiveStation | None = None
+        self.log: BrokerLog | None = None
+        self.page: GatelinePage | None = None
+        self.hall: TicketHall | None = None
+        self.own_kiosk: OwnKiosk | None = None
+        self.kiosk_url = ""
         self._processes = 0
         self._reckoned_at = 0.0
+        self._most_held = 0
         self._reckoned: tuple[Reckoning, dict[str, Any]] | None = None
 
     def start(self) -> None:
         """Provision, then broker, gateway, devices, riders."""
         demand = evening_peak()
-        ways = {f"gate-{n + 1}": way for n, way in enumerate(lane_ways(LANES, demand))}
-        settings = self.backend.provision(SITE, list(ways), distant_day_start_ms(int(time.time() * 1000)))
+        ways = {f"gate-{n + 1}": way for n, way in enumerate(lane_ways(self._lanes, demand))}
+        kiosks = [f"kiosk-{n + 2}" for n in range(self._kiosks)]
+        day_start_ms = distant_day_start_ms(int(time.time() * 1000))
+        settings = self.backend.provision(SITE, list(ways), day_start_ms, [OWN_KIOSK, *kiosks])
         host, port = self.backend.start_broker()
         for name, values in settings.items():
             values["broker"].update(host=host, port=port)
             if name in ways:
                 values["lane"] = {"way": ways[name]}
-                values["report"] |= {"interval_ms": INTERVAL_MS, "tally_min": 1}
+            if name != "simulator":
+                values["report"] |= {"interval_ms": INTERVAL_MS, "tally_min": TALLY_MIN}
+        self.log = BrokerLog(settings["simulator"], self.folder)
+        self.log.start()
         self.url = self.backend.start_gateway().rstrip("/") + "/"
+        for name in (OWN_KIOSK, *kiosks):
+            settings[name]["kiosk"] |= {"gateway": self.url.rstrip("/"), "prices": PRICES_CENTS, "coins": COINS}
+        self.hall = TicketHall([settings[name] for name in kiosks], self.folder / "kiosks", self._to_the_lanes)
         self.station = LiveStation(
             settings,
             ways,
-            demand,
+            None if self._quiet else demand,
             self.folder,
             seed=self.seed,
             micropython=self._micropython,
+            shop=self.hall.shop,
         )
+        published = Published(settings["gate-1"], self.log)
+        self.page = GatelinePage(self.station, published.read, {"the gateway": self.url})
+        self.own_kiosk = OwnKiosk(settings[OWN_KIOSK], self.folder / "kiosks" / OWN_KIOSK, self.page.url)
+        self.hall.open()
         self.station.start()
+        self.page.start()
+        self.kiosk_url = self.own_kiosk.url()
+        self.page.links["kiosk"] = self.kiosk_url
         self._processes = self.station.micropython_processes()
+
+    def _to_the_lanes(self, go: Callable[[], None]) -> None:
+        assert self.station is not None
+        self.station.loop.post(go)
+
+    @property
+    def gateline_url(self) -> str:
+        """Where passes can be held to the gates."""
+        return "" if self.page is None else self.page.url
 
     def reckoned(self, fresh: bool = False) -> tuple[Reckoning, dict[str, Any]]:
         """Truth against table as of now (at most half a second old unless `fresh`)."""
         assert self.station is not None
         if fresh or self._reckoned is None or time.monotonic() - self._reckoned_at > 0.5:
-            # The table first: truth is written before any device sees it, so no row read here can lack its truth.
+            # The table first: what devices hold moves there, and truth is written before any device sees it. So what
+            # is read here may be missing for a moment, and can't be there twice or lack its truth.
             facts = self.backend.facts()
+            devices = self.folder / "devices"
+            open_counts = {name: held(devices / name) for name in self.station.lanes}
+            used = {nullifier for name in self.station.lanes for nullifier in held_nullifiers(devices / name)}
             expected = self.station.loop.call(self.station.truth.expected)
-            self._reckoned = reckon(expected, facts), facts
+            self._most_held = max(
+                (one.get("entries", 0) + one.get("exits", 0) for one in open_counts.values()), default=0
+            )
+            self._reckoned = reckon(expected, facts, open_counts, used), facts
             self._reckoned_at = time.monotonic()
         return self._reckoned
 
@@ -177,6 +276,10 @@ class Demo:
         assert self.station is not None
         self.station.loop.check()
         self.backend.check()
+        assert self.log is not None and self.hall is not None and self.own_kiosk is not None
+        self.log.check()
+        self.hall.check()
+        self.own_kiosk.check()
         self._processes = max(self._processes, self.station.micropython_processes())
 
     def finish(self, tell: Callable[[str], None] = lambda text: None) -> Summary:
@@ -187,10 +290,14 @@ class Demo:
         station.stop_arrivals()
         tell("no more riders; those in the lanes go through")
         self._wait(station.idle, station.outcomes)
-        tell(f"the last interval closes (at most {INTERVAL_MS // 1000} s)")
-        self._wait(lambda: self.reckoned(fresh=True)[0].lost == 0, lambda: self.reckoned()[0])
+        tell("the last records are stored")
+        self._wait(self._told, lambda: self.reckoned()[0])
         self.check()
         return self._summary()
+
+    def _told(self) -> bool:
+        """Everything is in the table that is not held, and no gate holds enough for a tally."""
+        return self.reckoned(fresh=True)[0].lost == 0 and self._most_held < TALLY_MIN
 
     def _wait(self, done: Callable[[], bool], watched: Callable[[], object] = lambda: None) -> None:
         """Until `done`, or until what is `watched` has not changed for _PATIENCE_S."""
@@ -206,8 +313,9 @@ class Demo:
                 return
 
     def _summary(self) -> Summary:
-        station = self.station
-        assert station is not None
+        station, log, hall = self.station, self.log, self.hall
+        assert station is not None and log is not None and hall is not None
+        till = hall.till()
         reckoning, facts = self.reckoned(fresh=True)
         riders, outcomes = station.riders_sent(), station.outcomes()
         # Nobody here means to get past a closed arm; who does all the same is named.
@@ -215,12 +323,23 @@ class Demo:
         return Summary(
             riders=riders,
             stranded=riders - sum(truth.values()),
+            unserved=station.shopping(),
+            sold=till.sold,
+            refunded=till.refunded,
+            cash_off_cents=till.box_cents - till.price_cents,
+            declined=truth[PASSED_DECLINED],
+            declined_located=declined_located(
+                log.messages(), self.backend.rows(), station.loop.call(station.truth.outcomes)
+            ),
             truth=truth,
             recorded=reckoning.recorded,
+            erased=reckoning.erased,
             tallied=reckoning.tallied,
+            held=reckoning.held,
+            spent=reckoning.spent,
             stored=facts["stored"],
             duplicates_refused=facts["duplicates_refused"],
-            duplicates_stored=facts["duplicates_stored"],
+            duplicates_stored=facts["duplicates_stored"] - reckoning.repeated,
             gaps=facts["gaps"],
             lost=reckoning.lost,
             invented=reckoning.invented,
@@ -235,8 +354,15 @@ class Demo:
 
     def close(self) -> None:
         """End every process, whatever happened."""
-        try:
+        with ExitStack() as closing:
+            closing.callback(self.backend.stop)
+            if self.log is not None:
+                closing.callback(self.log.close)
             if self.station is not None:
-                self.station.close()
-        finally:
-            self.backend.stop()
+                closing.callback(self.station.close)
+            if self.hall is not None:
+                closing.callback(self.hall.close)
+            if self.own_kiosk is not None:
+                closing.callback(self.own_kiosk.close)
+            if self.page is not None:
+                closing.callback(self.page.close)

@@ -25,12 +25,14 @@ from simulator.plant.lane import LanePlant
 from simulator.scene import ScenePublisher
 from simulator.truth import DAY_MS, TruthLog
 from simulator.world.demand import Demand
-from simulator.world.station import Station
+from simulator.world.riders import Rider
+from simulator.world.station import Shop, Station
 
 _QUARTER_HOUR_MS = 900_000
 _FRAME_MS = 100
 _REBOOT_MS = 1000
 _FALSE_STARTS_MAX = 3
+_BY_HAND_KEPT = 32
 
 
 def distant_day_start_ms(epoch_ms: int) -> int:
@@ -53,6 +55,21 @@ class LaneView:
     queue: int
     pid: int | None
     boots: int
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One lane as an eye sees it. `arm` is 0 (closed) to 100 (open); `bodies` are (rider's name, front and length in
+    mm, whether sent by hand, what they are doing)."""
+
+    name: str
+    way: str
+    state: str
+    arm: int
+    lamp: str
+    beams: tuple[int, ...]
+    bodies: tuple[tuple[str, int, int, bool, str], ...]
+    waiting: int
 
 
 class Lane:
@@ -151,6 +168,7 @@ class LiveStation:
         seed: int,
         speed: int = 1,
         micropython: bool | None = None,
+        shop: Shop | None = None,
     ) -> None:
         self.scheduler = Scheduler()
         self.seed = seed
@@ -163,11 +181,13 @@ class LiveStation:
         day_start_ms = settings["simulator"]["report"]["day_start_ms"]
         self.truth = TruthLog(folder / "truth.jsonl", self.epoch_of, day_start_ms)
         self.passed: dict[str, int] = {}
+        self.frames: dict[str, Frame] = {}
+        """What an eye sees at each lane now; replaced, never changed, so any thread may read it."""
+        self._by_hand: dict[str, str] = {}  # rider -> lane, of the last ones
         self._scene = ScenePublisher(settings["simulator"])
         self.lanes = {name: Lane(self, settings[name], way) for name, way in ways.items()}
-        self.world = Station(
-            self.scheduler, [lane.plant for lane in self.lanes.values()], demand, seed=seed, truth=self.truth
-        )
+        plants = [lane.plant for lane in self.lanes.values()]
+        self.world = Station(self.scheduler, plants, demand, seed=seed, truth=self.truth, shop=shop)
         self.loop = PacedLoop(self.scheduler, speed)
 
     def epoch_of(self, t_ms: int) -> int:
@@ -217,7 +237,25 @@ class LiveStation:
     def _frame(self) -> None:
         now_ms = self.scheduler.now_ms
         for name, lane in self.lanes.items():
-            self._scene.publish(name, self.epoch_of(now_ms), lane.state, lane.plant.snapshot(now_ms))
+            scene = lane.plant.snapshot(now_ms)
+            self._scene.publish(name, self.epoch_of(now_ms), lane.state, scene)
+            bodies = []
+            for visit in self.world.visits(name):
+                body = visit.body
+                if body is not None:
+                    own = visit.rider.id in self._by_hand
+                    bodies.append((visit.rider.id, body.front_at(now_ms), body.shape.rear_mm, own, visit.state.name))
+            waiting = self.world.queue_length(name)
+            self.frames[name] = Frame(
+                name,
+                lane.plant.way,
+                lane.state,
+                scene["arm"],
+                scene["lamp"],
+                tuple(scene["beams"]),
+                tuple(bodies),
+                waiting,
+            )
         self.scheduler.after(_FRAME_MS * self.speed, self._frame)
 
     # -- from other threads
@@ -229,6 +267,40 @@ class LiveStation:
             return [lane.view() for lane in self.lanes.values()]
 
         return self.loop.call(look)
+
+    def present(self, lane: str, medium: bytes, nonce: bytes, product: str | None, consent: bool | None) -> str:
+        """Send a rider who holds `medium` to that lane's reader; the rider's name. ValueError for an unknown lane.
+
+        `nonce`, `product` and `consent` are what the medium says to whoever can read it (None: nothing; then no gate
+        lets its rider pass).
+        """
+
+        def change(rider: Rider) -> None:
+            rider.carry(medium, nonce)
+            if product is not None and consent is not None:
+                rider.product, rider.consent = product, consent
+
+        def send() -> str:
+            rider = self.world.send(lane, change=change)
+            self._by_hand[rider.id] = lane
+            while len(self._by_hand) > _BY_HAND_KEPT:
+                del self._by_hand[next(iter(self._by_hand))]
+            return rider.id
+
+        return self.loop.call(send)
+
+    def outcome(self, rider: str) -> str | None:
+        """What a rider did (a kind of simulator/truth.py); None while it is open."""
+
+        def look() -> str | None:
+            found = self.truth.outcome(rider)
+            return None if found is None else found.kind
+
+        return self.loop.call(look)
+
+    def shopping(self) -> int:
+        """Riders who have come and have no medium yet."""
+        return self.loop.call(lambda: self.world.shopping)
 
     def riders_sent(self) -> int:
         return self.loop.call(lambda: self.world.riders_sent)

@@ -1,9 +1,9 @@
 """Real time as a pacing of virtual time: one thread that runs the scheduler and the devices' sockets.
 
 Rules: nothing here decides anything about riders or gates. What other threads want done is a call that runs between two
-events (`call`). The thread sleeps in select until the next virtual event, a socket or a call. A socket stays registered
-from turn to turn, so a turn costs what happens in it, however many sources there are; whoever owns a source says
-`touch` when what it watches may have changed.
+events (`call`, or `post` for who does not wait). The thread sleeps in select until the next virtual event, a socket or
+a call. A socket stays registered from turn to turn, so a turn costs what happens in it, however many sources there are;
+whoever owns a source says `touch` when what it watches may have changed.
 
 Does not belong here: what a lane is, MQTT, the terminal.
 """
@@ -107,6 +107,20 @@ class PacedLoop:
             self._thread.join()
             self.check()
             raise
+
+    def post(self, fn: Callable[[], None]) -> None:
+        """Run `fn` in the loop's thread between two events, some time soon, without waiting for it; not at all once the
+        loop has ended. What it raises ends the loop."""
+
+        def run() -> None:
+            try:
+                fn()
+            except BaseException as error:
+                self._error = self._error or error
+                self._running = False
+
+        self._calls.append((run, Future()))
+        self._wake()
 
     def touch(self, source: Source) -> None:
         """What `source` watches may have changed, or it is new. From the loop's thread, or before it starts."""

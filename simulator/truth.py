@@ -43,6 +43,8 @@ KINDS = (
     UNOBSERVED,
 )
 
+_PASS_NONCE = 32  # bytes; a test token's is shorter, and no gate tells that it was used
+
 _COUNTED_AS = {
     PASSED_DECLINED: "declined",
     PASSED_FREE: "free",
@@ -60,6 +62,11 @@ def handle_of(nonce: bytes, service_day: int) -> str:
     """The handle that a consented passage on this medium carries: SHA-256 of HMAC-SHA256(nonce, day in decimal)."""
     token = hmac.new(nonce, str(service_day).encode("ascii"), hashlib.sha256).digest()
     return hashlib.sha256(token).hexdigest()
+
+
+def nullifier_of(nonce: bytes) -> str:
+    """What names a used pass (docs/passes.md); written anew from the document, as `handle_of` is."""
+    return hashlib.sha256(b"gateline nullifier" + nonce).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,7 @@ class Outcome:
 class LaneExpectation:
     """What a perfect device at this lane has seen.
 
+    `nullifiers` are those of the singles that were used up here.
     `again` counts passages under a handle of `handles` beyond the first: a day pass may be shown twice a day.
     `uncertain` counts the unobserved riders by what they did, `uncertain_handles` names those who had consented: a
     record of theirs is neither missing when it is absent nor invented when it is there.
@@ -88,6 +96,7 @@ class LaneExpectation:
     way: str = "entry"
     handles: set[str] = field(default_factory=set)
     again: Counter[str] = field(default_factory=Counter)
+    nullifiers: set[str] = field(default_factory=set)
     declined: int = 0
     free: int = 0
     tailgates: int = 0
@@ -129,6 +138,7 @@ class TruthLog:
         self._counts = dict.fromkeys(KINDS, 0)
         self._lanes: dict[str, LaneExpectation] = {}
         self._unobserved: set[str] = set()
+        self._nullifiers: dict[str, str] = {}
 
     def write(
         self,
@@ -158,7 +168,12 @@ class TruthLog:
         self._outcomes[rider] = outcome
         self._counts[kind] += 1
         if self._kept is None:
-            self._expect(self._lanes.setdefault(lane, LaneExpectation(way)), outcome, 1)
+            expected = self._lanes.setdefault(lane, LaneExpectation(way))
+            self._expect(expected, outcome, 1)
+            passed = kind in (PASSED_CONSENTED, PASSED_DECLINED)
+            if passed and way == "entry" and product == "single" and nonce is not None and len(nonce) == _PASS_NONCE:
+                self._nullifiers[rider] = nullifier_of(nonce)
+                expected.nullifiers.add(self._nullifiers[rider])
         elif len(self._outcomes) > self._kept:
             del self._outcomes[next(iter(self._outcomes))]
         return outcome
@@ -176,6 +191,7 @@ class TruthLog:
             return
         self._unobserved.add(rider)
         self._unexpect(self._lanes[outcome.lane], outcome)
+        self._lanes[outcome.lane].nullifiers.discard(self._nullifiers.pop(rider, ""))
 
     def service_day(self, epoch_ms: int) -> int:
         """Days since 1970-01-01 by the site's service day."""

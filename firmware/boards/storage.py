@@ -15,6 +15,7 @@ except AttributeError:  # CPython
     def _entries(folder):  # type: ignore[misc]
         return [(name,) for name in os.listdir(folder)]
 
+
 try:
     sync = os.sync
 except AttributeError:  # MicroPython's unix port; littlefs commits when the file is closed

@@ -12,8 +12,6 @@ MODULUS_BYTES = const(256)
 SALT_BYTES = const(48)
 EXPONENT = const(65537)
 _DIGEST = const(48)
-_MASKED = const(207)  # 256 - 48 of the digest - 1 of the trailer
-_ONE_AT = const(158)  # 207 - 48 of the salt - 1
 _NOUGHT = bytes(8)
 _TRAILER = const(0xBC)
 
@@ -23,54 +21,63 @@ _mask = bytearray(_DIGEST)
 _counter = bytearray(4)
 
 
-def _unmask(block, seed):
-    """MGF1 of ``seed`` over the first 207 bytes of ``block``, in place."""
+def _unmask(block, seed, masked):
+    """MGF1 of ``seed`` over the first ``masked`` bytes of ``block``, in place."""
     at = 0
     _counter[3] = 0
-    while at < _MASKED:
+    while at < masked:
         digest((seed, _counter), _mask)
-        for i in range(min(_DIGEST, _MASKED - at)):
+        for i in range(min(_DIGEST, masked - at)):
             block[at + i] ^= _mask[i]
         at += _DIGEST
         _counter[3] += 1
-    block[0] &= 0x7F  # the encoded message has 2047 bits
+    block[0] &= 0x7F  # the encoded message has one bit less than the modulus
 
 
 def _parts(message):
     return message if isinstance(message, tuple) else (message,)
 
 
-def encode_pss(message, salt):
-    """EMSA-PSS-ENCODE (RFC 8017, 9.1.1): 256 bytes."""
+def encode_pss(message, salt, size=MODULUS_BYTES):
+    """EMSA-PSS-ENCODE (RFC 8017, 9.1.1) for a modulus of ``size`` bytes: as many."""
     digest(_parts(message), _first)
     digest((_NOUGHT, _first, salt), _second)
-    block = bytearray(MODULUS_BYTES)
-    at = _MASKED - len(salt) - 1
+    block = bytearray(size)
+    masked = size - _DIGEST - 1  # but for the digest and the trailer
+    at = masked - len(salt) - 1
     block[at] = 1
-    block[at + 1 : _MASKED] = salt
-    _unmask(block, _second)
-    block[_MASKED:-1] = _second
+    block[at + 1 : masked] = salt
+    _unmask(block, _second, masked)
+    block[masked:-1] = _second
     block[-1] = _TRAILER
     return block
 
 
 def verify_pss(n, message, signature):
     """Whether ``signature`` is one of ``message`` under the modulus ``n``."""
-    if len(signature) != MODULUS_BYTES or len(n) != MODULUS_BYTES:
+    return len(n) == MODULUS_BYTES and verify(n, message, signature, SALT_BYTES)
+
+
+def verify(n, message, signature, salt_bytes):
+    """As ``verify_pss``, for a modulus of any whole number of bytes from 256 on, and another length of salt."""
+    size = len(n)
+    if size < MODULUS_BYTES or len(signature) != size:
         return False
     modulus = int.from_bytes(n, "big")
     number = int.from_bytes(signature, "big")
-    if number >= modulus or modulus >> 2047 != 1:
+    if number >= modulus or modulus >> (8 * size - 1) != 1:
         return False
-    block = bytearray(pow(number, EXPONENT, modulus).to_bytes(MODULUS_BYTES, "big"))
-    claimed = block[_MASKED:-1]
+    block = bytearray(pow(number, EXPONENT, modulus).to_bytes(size, "big"))
+    masked = size - _DIGEST - 1
+    one_at = masked - salt_bytes - 1
+    claimed = block[masked:-1]
     good = block[-1] == _TRAILER and block[0] < 0x80
-    _unmask(block, claimed)
-    for i in range(_ONE_AT):
+    _unmask(block, claimed, masked)
+    for i in range(one_at):
         if block[i]:
             good = False
-    if block[_ONE_AT] != 1:
+    if block[one_at] != 1:
         good = False
     digest(_parts(message), _first)
-    digest((_NOUGHT, _first, memoryview(block)[_ONE_AT + 1 : _MASKED]), _second)
+    digest((_NOUGHT, _first, memoryview(block)[one_at + 1 : masked]), _second)
     return good and _second == claimed

@@ -35,6 +35,13 @@ def fingerprint(handle: str) -> bytes:
     return hashlib.sha256(b"gateline erased" + handle.encode()).digest()
 
 
+def fingerprints(directory: Path) -> set[str]:
+    """What the journal of ``directory`` holds, as hex digits: for audits, who read the file and write nothing."""
+    path = directory / FILE_NAME
+    lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
+    return {match[2].decode() for match in map(_LINE.fullmatch, lines) if match is not None}
+
+
 class Erasures:
     """The journal of one data directory."""
 

@@ -47,7 +47,7 @@ def show(data: Data = Path("gateline-data")) -> None:
 
     with _database(data) as database:
         store = PassStore(database)
-        lists, keys, spent = store.lists(), store.keys(), store.spent_count()
+        lists, keys, spent = store.lists(), store.all_keys(), store.spent_count()
         private = KeyFiles(Directory(database)).ids()
     number, told = (lists[0][0], lists[0][1]) if lists else (0, "")
     typer.echo(json.dumps({"serial": number, "hash": told, "spent": spent}))

@@ -57,7 +57,7 @@ class Keyring:
             self._files.remove(orphan)
 
     def _read(self) -> None:
-        keys = {key.id: key for key in self._store.keys()}
+        keys = {key.id: key for key in self._store.all_keys()}
         lists = self._store.lists()
         if lists:
             self.number, self.hash, self.message = lists[0]
@@ -80,14 +80,14 @@ class Keyring:
         if number < self.number or published == self.message:
             return
         log.warning(
-            "The database is older than the key list %d that was published: it came back from a backup. The keys of that "
-            "list are taken over; what was spent or sold since the backup is not known any more.",
+            "The database is older than the key list %d that was published: it came back from a backup. The keys of "
+            "that list are taken over; what was spent or sold since the backup is not known any more.",
             number,
         )
         self.restored = True
         lost = [key for key in keys if key.id not in self._keys]
-        ours = {(key.product, key.choice, key.first) for key in lost}
-        instead = [key.id for key in self._keys.values() if (key.product, key.choice, key.first) in ours]
+        # The published list is the truth: what the backup has beyond it had gone.
+        instead = self._keys.keys() - {key.id for key in keys}
         if number == self.number:
             number += 1
             published = signed_list(number, keys, self.list_key)
@@ -132,7 +132,11 @@ class Keyring:
         private = keyfiles.new_key()
         modulus = modulus_bytes(private)
         key = PassKey(key_id(modulus), one.product, one.choice, notice, one.first, one.sold_to, one.last, modulus)
-        self._files.add(key.id, private)
+        try:
+            self._files.add(key.id, private)
+        except BaseException:
+            self._files.remove(key.id)
+            raise
         self._signing[key.id] = signing_key(private)
         return key
 

@@ -23,8 +23,8 @@ def read_facts(directory: Path) -> dict[str, Any]:
     irregular}}, ``irregular`` {(device, what): count} (records of their own; those folded into tallies are there),
     ``stored`` (rows), ``stored_by_kind``, ``duplicates_refused``, ``duplicates_stored`` (identities or
     handle-device-way found more than once), ``gaps`` (open and permanent ones, and sequence numbers below a watermark
-    that no row stands for), ``gaps_by_state``, ``quarantine`` {reason: count}, ``watermarks`` {(device, boot): seq}, ``spent``
-    (nullifiers, hex), ``issued`` {kiosk: signatures}, ``sold`` {kiosk: {single, day, refunds, exchanges}}.
+    that no row stands for), ``gaps_by_state``, ``quarantine`` {reason: count}, ``watermarks`` {(device, boot): seq},
+    ``spent`` (nullifiers, hex), ``issued`` {kiosk: signatures}, ``sold`` {kiosk: {single, day, refunds, exchanges}}.
     :class:`UserError` where the file is gone or no database.
     """
     try:

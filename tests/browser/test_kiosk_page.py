@@ -371,7 +371,8 @@ def test_the_machine_around_the_screen(pages: Pages, open_page: OpenPage) -> Non
     wait_until(lambda: len(puppet.pressed) == 3, "three presses")
     assert puppet.pressed == [("machine", "insert", 200), ("machine", "take_money"), ("machine", "take_ticket")]
     link = page.page.locator("#present")
-    assert link.get_attribute("href") == "http://127.0.0.1:9/present" and link.get_attribute("target") == "_blank"
+    assert link.get_attribute("href") == f"http://127.0.0.1:9/present#pass={TICKET['pass_text']}"
+    assert link.get_attribute("target") == "_blank"
     page.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.page.click("#copy")
     page.until("() => document.getElementById('copy').dataset.copied !== undefined")

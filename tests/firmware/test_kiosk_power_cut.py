@@ -6,6 +6,7 @@ paper; or the price is in the box and one pass is on paper (perhaps twice the sa
 And what the office has signed is in the kiosk's journal.
 """
 
+import sys
 import unittest
 
 from firmware.fare import pass_token
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 KEYS = Keys(DAY)
 LONG_MS = 600000
+
+# Every so many points the power goes a second time: hundreds of worlds, and MicroPython's arithmetic is slow.
+STEP = 3 if sys.implementation.name == "cpython" else 13
 
 
 def settle(world: World) -> None:
@@ -131,8 +135,8 @@ class MoneyOrPass(unittest.TestCase):
                     world.after_cut()
                     settle(world)
                     self.check(world, "cut at %d, and at %d of the recovery" % (at, second))
-                second += 3  # every third point: a thousand worlds are enough for one test
-        self.assertGreater(cuts, 100)
+                second += STEP
+        self.assertGreater(cuts, 300 // STEP)
 
     def test_the_network_dies_at_every_message(self) -> None:
         for how in (DEAD, DEAF):

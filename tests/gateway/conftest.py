@@ -16,11 +16,20 @@ from fastapi import FastAPI
 from gateway.api.app import create_app
 from gateway.devices.provisioning import Provisioning
 from gateway.devices.registry import SIMULATOR
+from gateway.passes import keyfiles
 from gateway.service import Service, Settings
 from gateway.store.database import Database
 from gateway.store.directory import Directory
+from tests.gateway.pass_support import pool
 from tests.gateway.support import Json, Peer
 from tests.support import wait_until
+
+
+@pytest.fixture(autouse=True)
+def keys_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gateways in this process take their keys from a pool: 2048 bits cost 50 ms each, and some ten are needed."""
+    made = pool()
+    monkeypatch.setattr(keyfiles, "new_key", lambda: next(made))
 
 
 @pytest.fixture

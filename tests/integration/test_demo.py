@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,7 +72,9 @@ def test_summary_of_a_minute(data: Path) -> None:
     assert summary["lost"] == summary["invented"] == summary["duplicates_stored"] == summary["gaps"] == 0
     truth = summary["truth"]
     assert summary["recorded"] == truth["passed_consented"] > 0
-    assert summary["tallied"] == truth["passed_declined"] > 0
+    assert summary["tallied"] + summary["held"] == truth["passed_declined"] == summary["declined"] > 0
+    assert summary["tallied"] > 0, "a gate has told of ten"
+    assert summary["declined_located"] == 0
     assert sum(truth.values()) == summary["riders"]
     assert summary["stored"] > summary["recorded"]
     if micropython_available():
@@ -95,6 +98,33 @@ def test_a_row_deleted_behind_its_back_is_lost(data: Path) -> None:
         summary = json.loads(demo.lines()[-1])
     assert summary["lost"] == 1
     assert summary["gaps"] == 2, "the numbers of both rows are below the watermark, and no row stands for them"
+
+
+def test_a_planted_row_of_a_rider_who_declined_places_that_rider(data: Path) -> None:
+    """The aim of 0 is no empty promise: one row that should not be there is found, by gate and time alone."""
+
+    def declined() -> list[dict[str, Any]]:
+        found = [json.loads(line) for file in data.glob("run-*/truth.jsonl") for line in file.read_text().splitlines()]
+        return [one for one in found if one["kind"] == "passed_declined"]
+
+    with RealProcess(command(data, "--seconds", "12", "--json"), name="demo") as demo:
+        demo.wait_until(lambda: rows(data, "SELECT count(*) FROM passages") >= 1 and declined(), "both kinds passed")
+        rider = declined()[0]
+        connection = sqlite3.connect(database(data), timeout=30)
+        with connection:
+            columns = [row[1] for row in connection.execute("PRAGMA table_info(passages)")]
+            row = dict(zip(columns, connection.execute("SELECT * FROM passages LIMIT 1").fetchone(), strict=True))
+            row |= {"device": rider["lane"], "way": rider["way"], "at": rider["at"], "handle": "ab" * 32}
+            row |= {"boot": 1, "seq": 999_999}
+            row.pop("id", None)
+            marks = ", ".join("?" * len(row))
+            connection.execute(f"INSERT INTO passages ({', '.join(row)}) VALUES ({marks})", tuple(row.values()))
+        connection.close()
+        assert demo.wait(timeout_s=120) == 1
+        summary = json.loads(demo.lines()[-1])
+    assert summary["declined_located"] == 1
+    assert summary["invented"] == 1, "and nobody walked for it"
+    assert summary["lost"] == 0
 
 
 def test_a_gateway_that_dies_ends_it_with_a_sentence(data: Path) -> None:

@@ -171,3 +171,21 @@ def test_lateness_is_real_time_at_any_speed() -> None:
     wait_until(lambda: loop.late_ms >= 100, "it is late")
     loop.stop()
     assert loop.late_ms < 2000
+
+
+def test_what_is_posted_runs_in_the_loops_thread_and_its_error_ends_the_loop() -> None:
+    loop = PacedLoop(Scheduler())
+    loop.start()
+    ran: list[str] = []
+    done = threading.Event()
+    loop.post(lambda: ran.append(threading.current_thread().name))
+    loop.post(done.set)
+    assert done.wait(10) and ran == ["paced loop"]
+
+    def fail() -> None:
+        raise RuntimeError("a fault of ours")
+
+    loop.post(fail)
+    wait_until(lambda: not loop._thread.is_alive(), "the loop has ended")
+    with pytest.raises(RuntimeError, match="a fault of ours"):
+        loop.stop()

@@ -15,7 +15,7 @@ from firmware.report.reporter import Reporter
 from simulator.demo import Summary
 from simulator.held import held
 from simulator.live import distant_day_start_ms
-from simulator.reckoning import reckon
+from simulator.reckoning import fingerprint, reckon
 from simulator.truth import PASSED_DECLINED, LaneExpectation
 
 EXPECTED = {
@@ -168,3 +168,20 @@ def test_what_is_held_is_read_from_the_devices_own_files(tmp_path: Path) -> None
     reporter.tick(10_000)
     assert held(tmp_path) == {}, "it is told"
     assert held(tmp_path / "nobody") == {}
+
+
+def test_what_was_erased_is_not_lost_and_may_not_be_there() -> None:
+    expected = {"gate-1": LaneExpectation("entry", {"aa", "bb"})}
+    table: dict[str, Any] = {"passages": [], "tallied": {}, "irregular": {}, "erased": {fingerprint("aa")}}
+    found = reckon(expected, table)
+    assert (found.lost, found.invented, found.erased, found.recorded) == (1, 0, 1, 0)
+    table["passages"] = [("gate-1", "entry", "bb")]
+    found = reckon(expected, table)
+    assert (found.lost, found.invented, found.erased, found.recorded) == (0, 0, 1, 1)
+
+
+def test_a_used_single_is_in_the_spent_set_or_still_at_its_gate() -> None:
+    expected = {"gate-1": LaneExpectation("entry", nullifiers={"n1", "n2", "n3"})}
+    table: dict[str, Any] = {"passages": [], "tallied": {}, "irregular": {}, "spent": {"n1", "exchanged"}}
+    found = reckon(expected, table, {}, {"n2"})
+    assert (found.lost, found.invented, found.spent) == (1, 0, 2)

@@ -1,5 +1,6 @@
 """The truth: what is written when, what is corrected, what a perfect device would have seen."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -98,3 +99,24 @@ def test_what_a_perfect_device_saw() -> None:
         truth.PASSED_DECLINED: 2,
         truth.UNOBSERVED: 3,
     }
+
+
+def test_singles_that_are_used_up_at_an_entry_have_a_nullifier() -> None:
+    log = TruthLog(None, epoch_of)
+    wanted = {}
+    for n, (way, product, kind) in enumerate(
+        [
+            ("entry", "single", truth.PASSED_CONSENTED),
+            ("entry", "single", truth.PASSED_DECLINED),
+            ("entry", "day", truth.PASSED_CONSENTED),
+            ("exit", "single", truth.PASSED_CONSENTED),
+            ("entry", "single", truth.REFUSED),
+        ]
+    ):
+        nonce = bytes([n]) * 32
+        wanted[n] = hashlib.sha256(b"gateline nullifier" + nonce).hexdigest()[:32]
+        log.write(0, kind, rider=f"r{n}", lane=way, way=way, consent=True, product=product, nonce=nonce)
+    assert log.expected()["entry"].nullifiers == {wanted[0], wanted[1]}
+    assert log.expected()["exit"].nullifiers == set()
+    log.unobserved(1, "r0")
+    assert log.expected()["entry"].nullifiers == {wanted[1]}

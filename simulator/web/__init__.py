@@ -1,0 +1,1 @@
+"""Pages that the simulator serves, read through importlib.resources."""
