@@ -33,7 +33,7 @@ class Kiosk:
         self.peer = whole.peer("gate-1")
         self.peer.mqtt.on_message = lambda _c, _d, message: self.heard.update({message.topic: bytes(message.payload)})
         self.peer.mqtt.subscribe("gateline/1/majestic/passes/+", 1)
-        wait_until(lambda: "gateline/1/majestic/passes/keys" in self.heard, "the key list is published")
+        wait_until(lambda: "gateline/1/majestic/passes/keys" in self.heard, "the key list is published", timeout_s=60)
 
     def pass_key(self, product: str = "single", choice: str = "none") -> Json:
         keys = json.loads(self.heard["gateline/1/majestic/passes/keys"])["keys"]
