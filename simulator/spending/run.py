@@ -1,9 +1,10 @@
 """One day of a site, and copies presented at its gates.
 
 Riders enter by the site's counts, each at an entry gate of their station drawn by chance, ride, and leave at an exit of
-a station drawn by its exits. Some singles are *watched* (those of an hour, drawn by chance): copies of them are put before
-gates after each of DELAYS_MIN, without going through, so that no watched copy changes what another one meets. Others
-go on *tours*: copies of one single are presented at every entry gate again and again, and go through where they can.
+a station drawn by its exits. Some singles are *watched* (those of an hour, drawn by chance): copies of them are put
+before gates after each of DELAYS_MIN, without going through, so that no watched copy changes what another one meets.
+Others go on *tours*: copies of one single are presented at every entry gate again and again, and go through where
+they can.
 
 Times are ms of the service day. Does not belong here: what a gate knows (gates.py), what comes of it all (measure.py).
 """
@@ -107,7 +108,7 @@ class Run:
         self.watched: list[Watched] = []
         self.exchanged: list[Watched] = []
         self.tours: list[Tour] = []
-        self.singles = 0
+        self.singles = self.singles_in_the_hour = 0
         self._by_nullifier: dict[bytes, Watched] = {}
         self._riders, self._copies, self._net = (rng(seed, f"spending {what}") for what in ("riders", "copies", "net"))
         self.keys = Keys(self._riders)
@@ -190,6 +191,7 @@ class Run:
         leaves_by = own.choice(self._of[self._destination(), EXIT])
         nonce = own.randbytes(32)
         self.singles += product == SINGLE
+        self.singles_in_the_hour += product == SINGLE and chance > 0
         if self._copies.random() < (chance if product == SINGLE else day_chance):
             carried = self.keys.new_pass(product, nonce)
             gate.pass_rider(product, carried.nullifier, carried.to, t_ms)
