@@ -10,6 +10,7 @@ Times are ms of the service day. Does not belong here: what a gate knows (gates.
 """
 
 import random
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush, merge
@@ -18,7 +19,7 @@ from itertools import count
 from firmware.fare.spent import SpentPages
 from simulator.clock import rng
 from simulator.spending.gates import DAY_MS, DAY_PASS, INTERVAL_MS, SINGLE, Gate, Keys, Pass, new_pages
-from simulator.spending.office import Office
+from simulator.spending.office import PAGE_ENTRIES, Office
 from simulator.spending.site import START_HOUR, Site
 from simulator.world.counts import ENTRY, EXIT
 
@@ -208,8 +209,7 @@ class Run:
     def _destination(self) -> int:
         if len(self._leaving) == 1:
             return 0
-        drawn = self._riders.random() * self._leaving[-1]
-        return next(number for number, until in enumerate(self._leaving) if drawn < until)
+        return bisect_right(self._leaving, self._riders.random() * self._leaving[-1])
 
     # -- copies
 
@@ -306,6 +306,8 @@ class Run:
         place = self.office.place.get(watched.carried.nullifier)
         if place is None or number in watched.forgotten_ms:
             return
+        if number not in watched.learned_ms and place // PAGE_ENTRIES <= pages.newest - number:
+            return  # its page was over before gates were handed it: they will never have it
         later = len(self.office) - place - 1
         if pages.has(watched.carried.nullifier):
             watched.learned_ms.setdefault(number, t_ms)
