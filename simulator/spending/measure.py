@@ -47,13 +47,19 @@ class Learned:
 
 @dataclass(frozen=True, slots=True)
 class Toured:
-    """One single, copies of it at every entry gate every five minutes for four hours."""
+    """One single each, presented at one entry gate after the other every five minutes for four hours."""
 
     site: str
     network: str
-    entry_gates: int
-    gates_opened: int
-    openings: int
+    tours: int
+    tries: int
+    """How often each was presented."""
+    least: int
+    most: int
+    """How often a gate opened, of the tour with the fewest and of that with the most."""
+    gates_least: int
+    gates_most: int
+    """How many gates opened, likewise."""
     most_at_one_gate: int
 
 
@@ -102,9 +108,12 @@ def _add(found: Findings, ran: Run) -> None:
                 found.opened.append(Opened(site, network, place, pages, len(outcomes[0]), shares))
     for what, group in (("used", ran.watched), ("exchanged", ran.exchanged)):
         found.learned += [_learned(site, network, what, pages, group) for pages in ran.options.spent_pages if group]
-    for tour in ran.tours:
-        counts = list(tour.opened.values())
-        found.toured.append(Toured(site, network, ran.site.entry_gates, len(counts), sum(counts), max(counts)))
+    openings = [sum(tour.opened.values()) for tour in ran.tours]
+    opened = [len(tour.opened) for tour in ran.tours]
+    most = max(max(tour.opened.values()) for tour in ran.tours)
+    tries = max(tour.tries for tour in ran.tours)
+    row = (len(openings), tries, min(openings), max(openings), min(opened), max(opened), most)
+    found.toured.append(Toured(site, network, *row))
 
 
 def bound_ms(watched: Watched) -> int | None:
@@ -139,14 +148,21 @@ def _learned(site: str, network: str, what: str, pages: int, group: Sequence[Wat
 
 def tables(found: Findings) -> str:
     """All of it, for docs/double-spending.md."""
-    lines = ["| network | gates | of them entries | singles of the day | of the hour |", "|---|---:|---:|---:|---:|"]
+    lines = [
+        "| network | gates | of them entries | singles of the day | of the hour copied |",
+        "|---|---:|---:|---:|---:|",
+    ]
     lines += [
         f"| {day.site} | {day.gates} | {day.entry_gates} | {day.singles:,} | {day.singles_in_the_hour:,} |"
         for day in found.days
     ]
     delays = " | ".join(f"{delay} min" if delay < 60 else f"{delay // 60} h" for delay in DELAYS_MIN)
     for day in found.days:
-        lines += ["", f"Copies that open an entry gate of the {day.site}, in percent, so long after the first use:", ""]
+        lines += [
+            "",
+            f"Copies that open an entry gate of the {day.site} network, in percent, so long after the first use:",
+            "",
+        ]
         lines += [
             f"| connection | where | pages | copies | {delays} |",
             "|---|---|---|---:|" + "---:|" * len(DELAYS_MIN),
@@ -156,26 +172,40 @@ def tables(found: Findings) -> str:
     lines += [f"| network | where | copies | {delays} |", "|---|---|---:|" + "---:|" * len(DELAYS_MIN)]
     for day in found.days:
         lines += _opened(found, day.site, _APART, with_pages=False)
-    lines += ["", "When the pages that a gate holds have a single, and until when, in minutes:", ""]
+    lines += ["", "When the pages that a gate holds have a single, and how long at least, in minutes:", ""]
     lines += ["| network | connection | single | pages | never, of | median | longest | forgotten | held at least |"]
     lines += ["|---|---|---|---:|---:|---:|---:|---:|---:|"]
-    for row in found.learned:
-        cells = (row.after_median_min, row.after_most_min)
-        shown = " | ".join("–" if cell is None else f"{cell:.1f}" for cell in cells)
-        least = "–" if row.held_least_min is None else f"{row.held_least_min:.1f}"
-        lines.append(
-            f"| {row.site} | {row.network} | {row.what} | {row.spent_pages} | {row.never} of {row.watched} | {shown} | "
-            f"{row.forgotten} | {least} |"
-        )
-    lines += ["", "One single, copies of it at every entry gate every five minutes for four hours, four pages:", ""]
-    lines += ["| network | connection | entry gates | gates that opened | openings | most at one gate |"]
-    lines += ["|---|---|---:|---:|---:|---:|"]
+    lines += _learned_rows(found)
+    lines += ["", "One single, presented at another entry gate every five minutes for four hours, four pages:", ""]
     lines += [
-        f"| {row.site} | {row.network} | {row.entry_gates} | {row.gates_opened} | {row.openings} | "
-        f"{row.most_at_one_gate} |"
+        "| network | connection | singles | times presented | times it opened | gates that opened | most at one |"
+    ]
+    lines += ["|---|---|---:|---:|---:|---:|---:|"]
+    lines += [
+        f"| {row.site} | {row.network} | {row.tours} | {row.tries} | {_span(row.least, row.most)} | "
+        f"{_span(row.gates_least, row.gates_most)} | {row.most_at_one_gate} |"
         for row in found.toured
     ]
     return "\n".join(lines) + "\n"
+
+
+def _learned_rows(found: Findings) -> Iterable[str]:
+    rows: dict[tuple[str, str], list[int]] = {}
+    for row in found.learned:
+        times = (row.after_median_min, row.after_most_min, row.held_least_min)
+        median_, most, least = ("–" if time is None else f"{time:.1f}" for time in times)
+        end = f"{row.never} of {row.watched} | {median_} | {most} | {row.forgotten} | {least} |"
+        rows.setdefault((f"| {row.site} | {row.network} | {row.what} |", end), []).append(row.spent_pages)
+    for (start, end), pages in rows.items():
+        yield f"{start} {_numbers(pages)} | {end}"
+
+
+def _span(least: int, most: int) -> str:
+    return str(least) if least == most else f"{least} to {most}"
+
+
+def _numbers(pages: Sequence[int]) -> str:
+    return "any" if len(set(pages)) == len(r.SPENT_PAGES) else ", ".join(str(number) for number in pages)
 
 
 def _opened(found: Findings, site: str, places: Sequence[str], *, with_pages: bool) -> Iterable[str]:
@@ -187,8 +217,7 @@ def _opened(found: Findings, site: str, places: Sequence[str], *, with_pages: bo
             group = one.network if with_pages else site
             rows.setdefault((group, one.place, one.asked, shares), []).append(one.spent_pages)
     for (group, place, asked, shares), pages in rows.items():
-        shown = "any" if len(set(pages)) == len(r.SPENT_PAGES) else ", ".join(str(number) for number in pages)
-        yield f"| {group} | {place} | " + (f"{shown} | " if with_pages else "") + f"{asked} | {shares} |"
+        yield f"| {group} | {place} | " + (f"{_numbers(pages)} | " if with_pages else "") + f"{asked} | {shares} |"
 
 
 def _percent(share: float) -> str:

@@ -3,8 +3,8 @@
 Riders enter by the site's counts, each at an entry gate of their station drawn by chance, ride, and leave at an exit of
 a station drawn by its exits. Some singles are *watched* (those of an hour, drawn by chance): copies of them are put
 before gates after each of DELAYS_MIN, without going through, so that no watched copy changes what another one meets.
-Others go on *tours*: copies of one single are presented at every entry gate again and again, and go through where
-they can.
+Others go on *tours*: one single is presented at another entry gate every TOUR_STEP_MS, round and round, and goes
+through where it can.
 
 Times are ms of the service day. Does not belong here: what a gate knows (gates.py), what comes of it all (measure.py).
 """
@@ -32,7 +32,7 @@ DELIVERY_MS = 2_000
 RIDE_MIN = (15, 45)
 WATCHED_MS = (17 * HOUR_MS + HOUR_MS // 2, 18 * HOUR_MS + HOUR_MS // 2)
 _END_MS = WATCHED_MS[1] + 5 * HOUR_MS
-_TOUR_MS = 5 * MINUTE_MS
+TOUR_STEP_MS, TOUR_MS = 5 * MINUTE_MS, 4 * HOUR_MS
 
 SAME, STATION, ELSEWHERE = "same gate", "same station", "other station"
 LEFT_BY, OTHER_EXIT = "exit it left by", "other exit"
@@ -76,9 +76,10 @@ class Watched:
 
 @dataclass
 class Tour:
-    """One single whose copies are at every entry gate at once, again and again."""
+    """One single, carried from entry gate to entry gate, and round again."""
 
     carried: Pass
+    tries: int = 0
     opened: dict[int, int] = field(default_factory=dict)
     """Gate's number -> how often it opened."""
 
@@ -92,7 +93,7 @@ class Options:
     day_pass: float = 0.30
     watched: int = 400
     exchanged: float = 0.02
-    tours: int = 2
+    tours: int = 10
     spent_pages: tuple[int, ...] = SPENT_PAGES
     tour_pages: int = 4
     from_ms: int = START_HOUR * HOUR_MS
@@ -255,13 +256,15 @@ class Run:
         tour = Tour(self.keys.new_pass(SINGLE, self._copies.randbytes(32)))
         self.tours.append(tour)
         pages = self.pages[self.options.tour_pages]
+        way = self._copies.sample(range(len(self._entries)), len(self._entries))
 
         def step(at_ms: int) -> None:
-            for number, gate in enumerate(self._entries):
-                if gate.present(tour.carried, pages, at_ms):
-                    tour.opened[number] = tour.opened.get(number, 0) + 1
-            if at_ms + _TOUR_MS <= t_ms + 4 * HOUR_MS:
-                self._at(at_ms + _TOUR_MS, step)
+            number = way[tour.tries % len(way)]
+            tour.tries += 1
+            if self._entries[number].present(tour.carried, pages, at_ms):
+                tour.opened[number] = tour.opened.get(number, 0) + 1
+            if at_ms + TOUR_STEP_MS <= t_ms + TOUR_MS:
+                self._at(at_ms + TOUR_STEP_MS, step)
 
         step(t_ms)
 
