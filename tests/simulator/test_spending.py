@@ -1,12 +1,21 @@
 """What docs/double-spending.md states, against the simulation; and its tables against a run."""
 
 import hashlib
+import json
 import random
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from firmware.fare import pass_token, signed
+from firmware.fare.decision import Decision
+from firmware.report.outbox import Outbox
+from firmware.report.reporter import Reporter
+from gateway.passes import keylist
+from gateway.passes.defaults import SPENT_INTERVAL_S
+from simulator.devices.in_process import MemoryStorage
 from simulator.spending import gates, run, site
 from simulator.spending.gates import DAY_PASS, SINGLE, Gate, Keys, new_pages
 from simulator.spending.measure import bound_ms, measure
@@ -81,6 +90,60 @@ def test_a_tally_closes_with_ten_who_did_not_agree_or_with_the_day() -> None:
     assert gate.close(gates.DAY_MS) == [bytes(16)] and gate.closed == [bytes(16)] and gate.tally == 0
     gate.waiting, gate.tally = [bytes(16)], 10
     assert gate.close(gates.INTERVAL_MS) == [bytes(16)]
+
+
+def test_the_office_writes_the_gateways_own_pages_by_the_gateways_own_numbers() -> None:
+    office = Office(random.Random(1))
+    used = [nonce[:16] for nonce in nonces(300)]
+    office.add(used)
+    in_place = sorted(used, key=lambda one: office.place[one])
+    key = rsa.generate_private_key(65537, 2048)
+    theirs = [
+        keylist.signed_page(page, in_place[page * PAGE_ENTRIES : (page + 1) * PAGE_ENTRIES], key) for page in (0, 1)
+    ]
+    assert [one[: -signed.TAIL_BYTES] for one in office.publish()] == [one[: -signed.TAIL_BYTES] for one in theirs]
+    assert (PAGE_ENTRIES, SLOTS) == (keylist.PAGE_ENTRIES, keylist.SLOTS)
+    assert run.PAGE_INTERVAL_MS == SPENT_INTERVAL_S * 1000
+
+
+@pytest.mark.parametrize("declined", [0.0, 0.2, 0.9])
+def test_a_gate_tells_when_the_firmwares_reporter_does(declined: float) -> None:
+    """Riders of two service days, some minutes apart, through both."""
+    own = random.Random(5)
+    settings = SimpleNamespace(
+        interval_ms=gates.INTERVAL_MS,
+        tally_min=gates.TALLY_MIN,
+        day_start_ms=0,
+        send_at_once=False,
+        emulated=False,
+    )
+    storage = MemoryStorage()
+    outbox = Outbox(storage, 1)
+    reporter = Reporter(settings, storage, outbox, own.randbytes)
+    gate, _ = new()
+    midnight_ms = gates.DAY * gates.DAY_MS
+    told: list[tuple[int, int]] = []
+    t_ms, boundary_ms = 1, 0
+    reporter.tick(midnight_ms + t_ms)
+    while t_ms < 2 * gates.DAY_MS:
+        following_ms = t_ms + round(own.expovariate(1 / 300_000)) + 1
+        while boundary_ms + gates.INTERVAL_MS <= following_ms:
+            boundary_ms += gates.INTERVAL_MS
+            gate.close(boundary_ms)
+            reporter.tick(midnight_ms + boundary_ms)
+            by_reporter = sum(len(json.loads(one)["nullifiers"]) for one in outbox.waiting() if b'"spent"' in one)
+            assert by_reporter == len(gate.closed), f"at {boundary_ms} ms"
+            told.append((boundary_ms, by_reporter))
+        t_ms = following_ms
+        agreed = own.random() >= declined
+        nullifier = own.randbytes(16)
+        reporter.passed(midnight_ms + t_ms, True, ENTRY, Decision(True, SINGLE, agreed, "0" * 64), 1000)
+        reporter.used(midnight_ms + t_ms, nullifier.hex(), gates.DAY + 20)
+        gate.tally += not agreed
+        gate.waiting.append(nullifier)
+    assert max(count for _, count in told) > 300
+    steps = {count for at_ms, count in told if at_ms < gates.DAY_MS}
+    assert (len(steps) > 1) == (declined > 0)
 
 
 # --- what a gate's own caches hold -----------------------------------------------------------------------------------
