@@ -270,6 +270,17 @@ def test_exactly_when_a_page_falls_out() -> None:
         assert last is None or pages.has(last) == (count <= 4 * PAGE_ENTRIES)
 
 
+def test_what_was_forgotten_comes_into_no_page_again() -> None:
+    office, pages = Office(random.Random(1)), new_pages(1)
+    first, *others = (nonce[:16] for nonce in nonces(PAGE_ENTRIES + 1))
+    for told in ([first], others, [first]):
+        office.add(told)
+        for message in office.publish():
+            assert pages.accept(message)
+        assert pages.has(first) == (told == [first] and len(office) == 1)
+    assert len(pages) == 1
+
+
 def test_what_is_told_between_two_publications_beyond_sixteen_pages_reaches_no_gate() -> None:
     office = Office(random.Random(1))
     office.add([nonce[:16] for nonce in nonces(4 * PAGE_ENTRIES)])
