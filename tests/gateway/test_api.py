@@ -17,6 +17,8 @@ from tests.gateway.conftest import Whole
 from tests.gateway.support import NOON_MS, daily, irregular, notice, passage, sealed, tally, text
 from tests.support import wait_until
 
+KIOSKS = {"sales": 0, "consents": 0}
+
 
 def fill(whole: Whole) -> None:
     gate, other = whole.peer("gate-1"), whole.peer("gate-2")
@@ -91,7 +93,7 @@ def test_sites_devices_gaps_and_health(whole: Whole) -> None:
     }
     assert whole.http.get("/v1/devices/gate-1/gaps").json()["items"] == []
     health = whole.http.get("/v1/health").json()
-    assert health["stored"] == {"passage": 35, "tally": 2, "irregular": 1, "daily": 1, "device": 1}
+    assert health["stored"] == {"passage": 35, "tally": 2, "irregular": 1, "daily": 1, "device": 1, **KIOSKS}
     assert health["ingest"] == "ok" and health["gaps"] == {"open": 0, "closed": 0, "permanent": 0}
 
 
@@ -256,6 +258,9 @@ def test_every_route_and_parameter_is_described(whole: Whole) -> None:
             "/v1/inventory",
             "/v1/my-data",
             "/v1/my-data/erase",
+            "/v1/passes",
+            "/v1/kiosk/sign",
+            "/v1/kiosk/exchange",
         )
     }
     for path, methods in document["paths"].items():

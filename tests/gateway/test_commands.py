@@ -49,7 +49,7 @@ def test_device_add(tmp_path: Path) -> None:
     added = add(tmp_path, "gate-1")
     assert added.returncode == 0, added.stderr
     settings = json.loads(added.stdout)
-    assert set(settings) == {"site", "device", "class", "key", "broker", "report"}
+    assert set(settings) == {"site", "device", "class", "key", "broker", "report", "passes"}
     assert len(bytes.fromhex(settings["key"])) == 32
     assert json.loads(add(tmp_path, "gate-2").stdout)["key"] != settings["key"]
     one_sentence(add(tmp_path, "gate-1"), "gate-1 already")
@@ -75,7 +75,7 @@ def test_device_add_count(tmp_path: Path) -> None:
     assert out.stat().st_mode & 0o777 == 0o600
     settings = [json.loads(line) for line in out.read_text().splitlines()]
     assert [one["device"] for one in settings] == [f"gate-{n}" for n in range(1, 31)]
-    assert set(settings[0]) == {"site", "device", "class", "key", "broker", "report"}
+    assert set(settings[0]) == {"site", "device", "class", "key", "broker", "report", "passes"}
     assert (settings[0]["broker"]["host"], settings[0]["broker"]["port"]) == ("broker.example", 1884)
     assert len({one["key"] for one in settings}) == len({one["broker"]["password"] for one in settings}) == 30
     assert not any(one["key"] in added.stderr for one in settings)
