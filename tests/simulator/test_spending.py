@@ -281,6 +281,25 @@ def test_what_was_forgotten_comes_into_no_page_again() -> None:
     assert len(pages) == 1
 
 
+@pytest.mark.parametrize("before", [0, 1, 100, 254, 255, 256, 1000])
+@pytest.mark.parametrize("spent_pages", [1, 4, 16])
+def test_so_many_told_at_once_always_reach_the_gates(before: int, spent_pages: int) -> None:
+    most = (spent_pages - 1) * PAGE_ENTRIES + 1
+    office, pages = Office(random.Random(1)), new_pages(spent_pages)
+    office.add([nonce[:16] for nonce in nonces(before)])
+    office.publish()
+    told = [nonce[16:] for nonce in nonces(most)]
+    office.add(told)
+    for message in office.publish():
+        pages.accept(message)
+    assert all(pages.has(one) for one in told)
+    if before == 255:  # the first of them filled a page alone: with one more than promised it is lost
+        office.add([bytes(16)])
+        for message in office.publish():
+            pages.accept(message)
+        assert [one for one in told if not pages.has(one)] == [next(one for one in told if office.place[one] == 255)]
+
+
 def test_what_is_told_between_two_publications_beyond_sixteen_pages_reaches_no_gate() -> None:
     office = Office(random.Random(1))
     office.add([nonce[:16] for nonce in nonces(4 * PAGE_ENTRIES)])
