@@ -15,13 +15,13 @@ Rules:
 
 Events: ("buy",) ("my_data",) ("choose", product) ("coin", cents) ("answer", True|False) ("cancel",) ("back",)
 ("taken",) ("show", 297 bytes or QR text) ("withdraw",) ("erase",) ("language", code)
-("signed", sale, signature) ("sign_refused", sale, reason) ("rows", list) ("rows_failed",) ("erased", count)
-("erase_failed",) ("fault", what) ("mended", what) ("notice", the gateway's notice as a dictionary)
+("signed", sale, signature) ("sign_refused", sale, reason) ("rows", list, question) ("rows_failed", question)
+("erased", count, question) ("erase_failed", question) ("fault", what) ("mended", what) ("notice", the gateway's notice as a dictionary)
 ("printed",) ("print_failed",) ("print_failed", "nothing"); those three may name document["job"] last.
 
 Effects: ("coins", True|False) ("escrow", "keep"|"return") ("sign", sale, key id in hex, blinded)
-("exchange", sale, key id in hex, blinded, nullifier in hex, last day of the old key) ("rows", tokens in hex)
-("erase", tokens in hex) ("print", document).
+("exchange", sale, key id in hex, blinded, nullifier in hex, last day of the old key) ("rows", tokens in hex, question)
+("erase", tokens in hex, question) ("print", document). ``question`` is a number that the answer brings back.
 """
 
 from binascii import hexlify
@@ -54,6 +54,7 @@ class Kiosk(MyData):
         self._own_faults = set()  # what was found out here, and is tried anew after a pause
         self._notice = notice
         self._job = 0
+        self._questions = 0  # the number of the last question about a rider's data
         self._now = 0
         self._epoch_ms = None
         self._allowed = _NEVER
@@ -281,7 +282,7 @@ class Kiosk(MyData):
 
     def _on_cancel(self):
         if self.state in (table.WITHDRAW, table.ERASE):
-            if self._waiting:
+            if self._waiting is not None:
                 self.ignored += 1
             else:
                 self._to(table.MY_DATA)
@@ -301,7 +302,7 @@ class Kiosk(MyData):
             self.language = code
 
     def _on_answer(self, yes):
-        if self._waiting:
+        if self._waiting is not None:
             self.ignored += 1
         elif self.state == table.ASK:
             self._choice = "research" if yes else "none"
@@ -309,9 +310,7 @@ class Kiosk(MyData):
         elif not yes:
             self._to(table.MY_DATA)
         else:
-            self._waiting = True
-            self._extend()
-            self._effects.append(("erase", self._tokens))
+            self._confirmed()
 
     # -- issuing
 
@@ -566,7 +565,7 @@ class Kiosk(MyData):
             return
         if state in (table.PAY, table.ASK):
             self._return_money()
-        elif state in (table.WITHDRAW, table.ERASE) and self._waiting:
+        elif state in (table.WITHDRAW, table.ERASE) and self._waiting is not None:
             self._sorry(UNREACHABLE)
             return
         self._home()

@@ -26,6 +26,7 @@ ROWS = "/v1/my-data"
 ERASE = "/v1/my-data/erase"
 NOTICE = "/v1/notices/"
 ANSWER_MAX_BYTES = 1 << 20
+TOKENS_MAX = 62  # of one question (docs/passes.md)
 _UNREACHABLE = "unreachable"
 
 
@@ -99,14 +100,15 @@ class KioskHttp:
             if name == "exchange":
                 return self._signature(EXCHANGE, effect, ',"nullifier":"%s","to":%d' % (effect[4], effect[5]))
             if name == "rows":
-                return ("rows", self._my_data(ROWS, effect[1])["rows"])
+                return ("rows", self._my_data(ROWS, effect[1])["rows"], effect[2])
             if name == "erase":
-                return ("erased", self._my_data(ERASE, effect[1])["erased"])
+                return ("erased", self._erased(effect[1]), effect[2])
             return ("notice", self._json(self._until("GET", NOTICE + effect[1], None)))
         except (NoAnswer, KeyError, TypeError) as error:
             self.last_error = str(error) or "the answer has not its form"
-            failed = {"rows": ("rows_failed",), "erase": ("erase_failed",), "notice": None}
-            return failed[name] if name in failed else ("sign_refused", effect[1], _UNREACHABLE)
+            if name in ("rows", "erase"):
+                return (name + "_failed", effect[2])
+            return None if name == "notice" else ("sign_refused", effect[1], _UNREACHABLE)
 
     def _signature(self, path, effect, more):
         _, sale, key_id, blinded = effect[:4]
@@ -135,6 +137,13 @@ class KioskHttp:
     def _my_data(self, path, tokens):
         body = ('{"tokens":[%s]}' % ",".join('"%s"' % token for token in tokens)).encode()
         return self._until("POST", path, body, self._json)
+
+    def _erased(self, tokens):
+        """How many rows are gone. Erasing twice is erasing, so a failure on the way is asked again as a whole."""
+        count = 0
+        for at in range(0, len(tokens), TOKENS_MAX):
+            count += self._my_data(ERASE, tokens[at : at + TOKENS_MAX])["erased"]
+        return count
 
     @staticmethod
     def _json(answer):

@@ -17,6 +17,22 @@ if TYPE_CHECKING:
 KEYS = Keys(DAY)
 
 
+class Later(Keys):
+    """The list some days later: day passes are sold under new keys. ``lost``: keys of ``research`` are not found."""
+
+    def __init__(self, keys: Keys, days: int, lost: bool = False) -> None:
+        self.keys = keys.keys
+        self._days = days
+        self._lost = lost
+
+    def find(self, key_id: bytes) -> "Any":
+        key = Keys.find(self, key_id)
+        return None if self._lost and key is not None and key.choice == "research" else key
+
+    def newest(self, product: str, choice: str, day: int) -> "Any":
+        return Keys.newest(self, product, choice, day - self._days if product == "day" else day)
+
+
 def at_pay() -> World:
     world = World(KEYS)
     world.tick()
@@ -250,7 +266,8 @@ class MyData(unittest.TestCase):
         shown = tickets.parse(text)
         self.assertEqual(asked[0][1], tickets.tokens(shown, DAY, 8))
         self.assertEqual(len(asked[0][1]), 8)
-        world.engine.handle(world.now, world.epoch_ms, ("rows", [{"way": "entry", "gate": "gate-1", "at": 1}]))
+        row = {"way": "entry", "gate": "gate-1", "at": 1}
+        world.engine.handle(world.now, world.epoch_ms, ("rows", [row], asked[0][2]))
         screen = world.engine.screen()
         self.assertEqual((len(screen["rows"]), screen["withdrawable"]), (1, True))
 
@@ -275,6 +292,104 @@ class MyData(unittest.TestCase):
         world.tell("answer", True)
         screen = world.engine.screen()
         self.assertEqual((screen["state"], screen["rows"], screen["erased"], world.erased), ("my_data", [], 3, 1))
+        self.assertEqual(world.office.spent, set())
+
+    def test_withdrawing_erases_every_day_on_which_the_old_pass_is_valid(self) -> None:
+        for days_later in (0, 12):
+            world = World(KEYS)
+            buy(world)
+            shown = tickets.parse(world.passes()[0])
+            key = KEYS.find(shown.key_id)
+            assert key is not None
+            world.now = ticks_add(world.now, 1)
+            world.epoch_ms += days_later * DAY_MS
+            world.engine._keys = Later(KEYS, days_later)
+            asked: "list[Any]" = []
+            real = world._my_data
+            world._my_data = lambda effect, asked=asked, real=real: (asked.append(effect), real(effect))[1]  # type: ignore
+            world.tell("show", world.passes()[0])
+            world.tell("withdraw")
+            world.tell("answer", True)
+            self.assertEqual([effect[0] for effect in asked], ["rows", "erase"])
+            wanted = [tickets.tokens(shown, day, 1)[0] for day in range(key.first, key.to + 1)]
+            self.assertEqual(sorted(asked[1][1]), sorted(wanted))
+            self.assertEqual(len(wanted), 30)
+            self.assertEqual(len(world.office.spent), 1)
+
+    def test_erasing_alone_leaves_the_days_to_come(self) -> None:
+        world = World(KEYS)
+        buy(world)
+        shown = tickets.parse(world.passes()[0])
+        asked: "list[Any]" = []
+        real = world._my_data
+        world._my_data = lambda effect: (asked.append(effect), real(effect))[1]  # type: ignore
+        world.tell("show", world.passes()[0])
+        world.tell("erase")
+        world.tell("answer", True)
+        self.assertEqual(asked[1][1], tickets.tokens(shown, DAY, 8))
+
+    def test_a_late_answer_is_never_taken_for_another_riders(self) -> None:
+        world = World(KEYS)
+        engine = world.engine
+        buy(world)
+        world.wait(1)
+        buy(world)
+        world.wait(1)
+        first, second = world.passes()
+        asked: "list[Any]" = []
+
+        def tell(*event: "Any") -> None:
+            engine.handle(world.now, world.epoch_ms, event)
+            asked.extend(effect for effect in engine.effects() if effect[0] in ("rows", "erase", "exchange"))
+
+        rows = [{"way": "entry", "gate": "gate-1", "at": 1}]
+        tell("show", first)
+        tell("cancel")
+        tell("show", second)
+        of_first, of_second = asked
+        self.assertNotEqual(of_first[2], of_second[2])
+        for late in (("rows", rows, of_first[2]), ("rows_failed", of_first[2]), ("rows", rows), ("rows_failed",)):
+            tell(*late)
+            self.assertEqual((engine.state, engine.screen()["rows"]), ("my_data", None))
+            self.assertTrue(engine.screen()["waiting"])
+        tell("rows", [], of_second[2])
+        self.assertEqual((engine.screen()["rows"], engine.screen()["waiting"]), ([], False))
+        tell("cancel")
+        for scene in ("erase", "withdraw"):
+            for one in (first, second):
+                del asked[:]
+                tell("show", one)
+                tell("rows", rows, asked[0][2])
+                tell(scene)
+                tell("answer", True)
+                if one == first:
+                    number = asked[1][2]
+                    world.wait(60000)  # nobody answers, and the first rider goes
+                    self.assertEqual(engine.state, "sorry")
+                    tell("back")
+                    world.wait(20000)
+                    self.assertEqual(engine.state, "start")
+            for late in (("erased", 3, number), ("erase_failed", number), ("erased", 3), ("erase_failed",)):
+                tell(*late)
+                self.assertEqual((engine.state, engine.screen()["waiting"]), (scene, True))
+                self.assertIsNone(engine.screen()["erased"])
+            self.assertEqual(world.office.spent, set())
+            self.assertNotIn("exchange", [effect[0] for effect in asked])
+            if scene == "erase":
+                tell("erased", 1, asked[1][2])
+                self.assertEqual(engine.screen()["erased"], 1)
+                tell("cancel")
+
+    def test_a_list_without_the_old_key_ends_a_withdrawal_before_the_exchange(self) -> None:
+        world = World(KEYS)
+        buy(world)
+        world.engine.effects()
+        world.tell("show", world.passes()[0])
+        world.tell("withdraw")
+        world.engine.handle(world.now, world.epoch_ms, ("answer", True))
+        world.engine._keys = Later(KEYS, 0, lost=True)
+        world.carry_out()
+        self.assertEqual((world.engine.state, world.engine.screen()["why"]), ("sorry", "unknown_key"))
         self.assertEqual(world.office.spent, set())
 
     def test_a_pass_that_is_not_recorded_has_nothing_to_withdraw(self) -> None:

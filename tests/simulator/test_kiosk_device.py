@@ -59,9 +59,9 @@ class OfficeClient:
         elif effect[0] == "notice":
             answer = ("notice", NOTICE)
         elif effect[0] == "rows":
-            answer = ("rows", [{"way": "entry", "gate": "gate-1", "at": MORNING_MS}])
+            answer = ("rows", [{"way": "entry", "gate": "gate-1", "at": MORNING_MS}], effect[2])
         else:
-            answer = ("erased", 1)
+            answer = ("erased", 1, effect[2])
         self._scheduler.after(self.delay_ms, lambda: self._come(answer))
 
     def _come(self, answer: tuple[Any, ...]) -> None:
