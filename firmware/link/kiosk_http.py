@@ -1,8 +1,9 @@
 """The kiosk's questions to the gateway, over HTTP (docs/passes.md, "Buying"). CPython only: one thread waits.
 
 Rules: a question is sealed with the kiosk's key, its path in the topic's place, and is sent again with the *same bytes*
-until its time is up; the answer counts only with the gateway's seal and the same ``ask``. Whatever else comes back, or
-nothing, is "unreachable": this file decides nothing about money. Tokens are in no log and no address.
+until its time is up; the answer counts only with the gateway's seal and the same ``ask``. An exchange is sent once: the
+engine must know whether a refusal answers the only question that was ever sent, and asks again itself. Whatever else
+comes back, or nothing, is "unreachable": this file decides nothing about money. Tokens are in no log and no address.
 
 ``ask(effect)`` takes the engine's "sign", "exchange", "rows" and "erase" effects and ("notice", version), and returns
 at once; ``answers()`` gives what has come since, as the engine's events. ``wake`` is called, from the thread, when
@@ -116,7 +117,8 @@ class KioskHttp:
         blinded = b2a_base64(blinded).strip().decode()
         body = '{"v":1,"device":"%s","ask":"%s","sale":%d,"key":"%s","blinded":"%s"%s}'
         question = self._seal.close(path, (body % (self._device, ask, sale, key_id, blinded, more)).encode())
-        answer = self._until("POST", path, question, lambda answer: self._opened(path, answer, ask))
+        again = path != EXCHANGE
+        answer = self._until("POST", path, question, lambda answer: self._opened(path, answer, ask), again)
         if "refused" in answer:
             return ("sign_refused", sale, str(answer["refused"])[:32])
         try:
@@ -155,15 +157,16 @@ class KioskHttp:
             raise NoAnswer("the answer is no object")
         return found
 
-    def _until(self, method, path, body, read=None):
-        """The answer, read; the same bytes are sent again until the time is up."""
+    def _until(self, method, path, body, read=None, again=True):
+        """The answer, read; the same bytes are sent again until the time is up, unless ``again`` is False."""
         until = time.monotonic() + self._budget_s
         while True:
             try:
                 answer = self._once(method, path, body)
                 return answer if read is None else read(answer)
             except NoAnswer as error:
-                if time.monotonic() + self._pause_s >= until or self._closed.wait(self._pause_s):
+                late = not again or time.monotonic() + self._pause_s >= until
+                if late or self._closed.wait(self._pause_s):
                     raise error
 
     def _once(self, method, path, body):

@@ -33,6 +33,11 @@ class Later(Keys):
         return Keys.newest(self, product, choice, day - self._days if product == "day" else day)
 
 
+def noted(asked: "list[Any]", effect: "Any", real: "Any") -> "Any":
+    asked.append(effect)
+    return real(effect)
+
+
 def at_pay() -> World:
     world = World(KEYS)
     world.tick()
@@ -306,7 +311,7 @@ class MyData(unittest.TestCase):
             world.engine._keys = Later(KEYS, days_later)
             asked: "list[Any]" = []
             real = world._my_data
-            world._my_data = lambda effect, asked=asked, real=real: (asked.append(effect), real(effect))[1]  # type: ignore
+            world._my_data = lambda effect, asked=asked, real=real: noted(asked, effect, real)  # type: ignore[method-assign, misc]
             world.tell("show", world.passes()[0])
             world.tell("withdraw")
             world.tell("answer", True)
@@ -322,7 +327,7 @@ class MyData(unittest.TestCase):
         shown = tickets.parse(world.passes()[0])
         asked: "list[Any]" = []
         real = world._my_data
-        world._my_data = lambda effect: (asked.append(effect), real(effect))[1]  # type: ignore
+        world._my_data = lambda effect: noted(asked, effect, real)  # type: ignore[method-assign]
         world.tell("show", world.passes()[0])
         world.tell("erase")
         world.tell("answer", True)
@@ -369,8 +374,8 @@ class MyData(unittest.TestCase):
                     tell("back")
                     world.wait(20000)
                     self.assertEqual(engine.state, "start")
-            for late in (("erased", 3, number), ("erase_failed", number), ("erased", 3), ("erase_failed",)):
-                tell(*late)
+            for nobodys in (("erased", 3, number), ("erase_failed", number), ("erased", 3), ("erase_failed",)):
+                tell(*nobodys)
                 self.assertEqual((engine.state, engine.screen()["waiting"]), (scene, True))
                 self.assertIsNone(engine.screen()["erased"])
             self.assertEqual(world.office.spent, set())
@@ -427,6 +432,87 @@ class MyData(unittest.TestCase):
             world.wait(60000)
             self.assertEqual(world.engine.state, "start")
             self.assertEqual(world.office.spent, set())
+
+
+REFUSALS = ("not_sold", "quota", "keys_differ", "unknown_key", "malformed")
+
+
+class Exchange(unittest.TestCase):
+    def asked_to_withdraw(self, asks: "Any") -> World:
+        """A rider who withdraws; ``asks(effect, real)`` stands between kiosk and office."""
+        world = World(KEYS)
+        buy(world)
+        world.wait(30000)
+        real = world.office.sign
+        world.office.sign = lambda effect: asks(effect, real)  # type: ignore[method-assign]
+        world.tell("show", world.passes()[0])
+        world.tell("withdraw")
+        world.tell("answer", True)
+        return world
+
+    def test_no_refusal_makes_the_kiosk_forget_an_exchange_whose_answer_was_lost(self) -> None:
+        for reason in REFUSALS:
+            for cut in (False, True):
+                lost = [True]  # the answer is lost, then the office refuses for two days, then it signs
+
+                def asks(effect: "Any", real: "Any", lost: "Any" = lost, reason: str = reason) -> "Any":
+                    if lost == [True]:
+                        real(effect)
+                        lost[0] = reason
+                        return ("sign_refused", effect[1], "unreachable")
+                    return ("sign_refused", effect[1], lost[0]) if lost else real(effect)
+
+                world = self.asked_to_withdraw(asks)
+                self.assertEqual((len(world.office.spent), world.engine.state), (1, "issue"))
+                for _ in range(4):
+                    if cut:
+                        world.after_cut()
+                    world.wait(100000)
+                    screen = world.engine.screen()
+                    self.assertTrue(screen["owed"])
+                    self.assertEqual((screen["state"], len(world.passes())), ("out_of_order", 1))
+                del lost[:]
+                world.wait(200000)
+                self.assertEqual(len(world.passes()), 2)
+                key = KEYS.find(tickets.parse(world.passes()[1]).key_id)
+                assert key is not None
+                self.assertEqual(
+                    (key.choice, world.engine.state, world.engine.screen()["owed"]), ("none", "start", False)
+                )
+                self.assertEqual(world.journal()[2], "exchange")
+
+    def test_the_refusal_of_the_only_question_ends_it_and_leaves_the_old_pass(self) -> None:
+        for reason in REFUSALS:
+            world = self.asked_to_withdraw(lambda effect, real, why=reason: ("sign_refused", effect[1], why))
+            self.assertEqual((world.engine.state, world.engine.screen()["why"]), ("sorry", reason))
+            world.wait(60000)
+            self.assertEqual((world.engine.state, world.engine.screen()["owed"]), ("start", False))
+            self.assertEqual(world.office.spent, set())
+
+    def test_what_says_that_this_question_spent_nothing_ends_it_at_any_time(self) -> None:
+        for reason in ("spent", "sale_used"):
+            answers = ["unreachable", "unreachable"]
+
+            def asks(effect: "Any", real: "Any", answers: "Any" = answers, reason: str = reason) -> "Any":
+                return ("sign_refused", effect[1], answers.pop() if answers else reason)
+
+            world = self.asked_to_withdraw(asks)
+            self.assertTrue(world.engine.screen()["owed"])
+            world.wait(10000)
+            self.assertEqual((world.engine.state, world.engine.screen()["why"]), ("sorry", reason))
+            world.wait(60000)
+            self.assertEqual((world.engine.state, world.engine.screen()["owed"]), ("start", False))
+
+    def test_a_wrong_signature_never_ends_it(self) -> None:
+        answers = [bytes(256)] * 3
+
+        def asks(effect: "Any", real: "Any") -> "Any":
+            return ("signed", effect[1], answers.pop()) if answers else real(effect)
+
+        world = self.asked_to_withdraw(asks)
+        self.assertTrue(world.engine.screen()["owed"])
+        world.wait(200000)
+        self.assertEqual((len(world.passes()), world.engine.screen()["owed"]), (2, False))
 
 
 def everything(thing: "Any", seen: "list[int]") -> "list[Any]":

@@ -16,6 +16,7 @@ from gpiozero.pins.mock import MockFactory
 from firmware.boards import board as b
 from firmware.boards import kiosk_board as k
 from firmware.boards import kiosk_raspberry_pi as pi
+from firmware.boards import storage
 from firmware.drivers import escpos_printer
 from firmware.fare.pass_token import parse
 from simulator.clock import Scheduler
@@ -412,6 +413,17 @@ def test_the_right_magnet_is_pulled_and_let_go(tmp_path: Path) -> None:
             hands.factory.pin(pin).assert_states([False, True, False])
     finally:
         hands.close()
+
+
+def test_a_real_kiosks_storage_waits_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hands = PiHands(tmp_path / "flash")
+    synced: list[int] = []
+    monkeypatch.setattr(storage, "_fsync", synced.append)
+    try:
+        hands.board.storage.write("sale", b"1")
+    finally:
+        hands.close()
+    assert len(synced) == 2  # the file, the folder
 
 
 def test_a_scanner_on_a_serial_line_is_a_medium(tmp_path: Path) -> None:

@@ -132,6 +132,16 @@ def test_the_same_bytes_are_sent_again_until_an_answer_comes(gateway: Gateway, c
     assert len(gateway.asked) == 3 and len({body for _, _, body in gateway.asked}) == 1
 
 
+def test_an_exchange_is_sent_once_so_that_its_refusal_proves_something(gateway: Gateway, client: KioskHttp) -> None:
+    gateway.answer = lambda path, body: (
+        (503, b"busy") if len(gateway.asked) < 2 else sealed(path, body, refused="quota")
+    )
+    exchange = ("exchange", 3, "00" * 8, BLINDED, "ab" * 16, 20429)
+    assert answered(client, exchange) == ("sign_refused", 3, "unreachable")
+    assert len(gateway.asked) == 1
+    assert answered(client, exchange) == ("sign_refused", 3, "quota")
+
+
 def other_seal(path: str, body: bytes) -> tuple[int, bytes]:
     ask = json.loads(body)["ask"]
     return 200, Seal(bytes(32)).close(path, json.dumps({"v": 1, "ask": ask, "refused": "quota"}).encode())
