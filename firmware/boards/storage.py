@@ -33,7 +33,7 @@ try:
         _fsync(file.fileno())
 
     def _sync_folder(folder):
-        number = os.open(folder, os.O_RDONLY)
+        number = os.open(folder, os.O_RDONLY)  # type: ignore[attr-defined]  # MicroPython's stubs
         try:
             _fsync(number)
         finally:
