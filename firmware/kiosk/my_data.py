@@ -15,6 +15,7 @@ from firmware.kiosk import receipt, table, tickets
 from firmware.kiosk.rider import Rider
 
 UNREACHABLE = "unreachable"
+TOKENS_MAX = 62  # of one question (docs/passes.md)
 
 
 class MyData(Rider):
@@ -37,8 +38,15 @@ class MyData(Rider):
             self._why = "malformed" if self._old is None else "clock"
             return
         self._withdrawable = tickets.refusal(self._old, self._keys, day) is None
-        self._tokens = tickets.tokens(self._old, day, self._settings.data_days)
+        self._tokens = tickets.tokens(self._old, day, self._data_days())
         self._question("rows", self._tokens)
+
+    def _data_days(self):
+        """How many service days are asked for: as long as rows live, by the notice's word, and today."""
+        keep = None if self._notice is None else self._notice.get("keep_days")
+        if type(keep) is not int or keep < 1:
+            return self._settings.data_days
+        return min(keep + 1, TOKENS_MAX)
 
     def _question(self, name, tokens):
         self._questions += 1

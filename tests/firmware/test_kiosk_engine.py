@@ -299,6 +299,18 @@ class MyData(unittest.TestCase):
         self.assertEqual((screen["state"], screen["rows"], screen["erased"], world.erased), ("my_data", [], 3, 1))
         self.assertEqual(world.office.spent, set())
 
+    def test_as_many_days_are_asked_for_as_the_notice_says_that_rows_live(self) -> None:
+        for keep, days in ((7, 8), (28, 29), (61, 62), (366, 62), (1, 2), (None, 5), (0, 5), ("7", 5)):
+            world = World(KEYS, data_days=5)
+            buy(world)
+            shown = tickets.parse(world.passes()[0])
+            world.tell("notice", {"version": "2026-1", "texts": {}, "receipt": {}, "keep_days": keep})
+            asked: "list[Any]" = []
+            real = world._my_data
+            world._my_data = lambda effect, asked=asked, real=real: noted(asked, effect, real)  # type: ignore[method-assign, misc]
+            world.tell("show", world.passes()[0])
+            self.assertEqual(asked[0][1], tickets.tokens(shown, DAY, days))
+
     def test_withdrawing_erases_every_day_on_which_the_old_pass_is_valid(self) -> None:
         for days_later in (0, 12):
             world = World(KEYS)

@@ -116,7 +116,7 @@ class Rig:
 
 def test_a_rider_buys_with_buttons_and_coins_alone() -> None:
     rig = Rig()
-    assert rig.board.display[-2:] == ["1 Buy a ticket", "2 My data  3 Deutsch"]
+    assert rig.board.display[-2:] == ["1 Buy a pass", "2 My data  3 Deutsch"]
     rig.board.press(0)
     assert rig.state == "choose"
     rig.board.press(0)
@@ -506,7 +506,7 @@ def test_the_paper_has_code_list_hash_and_the_receipt_cut_off_before_it() -> Non
     # GS ( k, function 180: store the symbol's data; 476 characters and three of the function's own.
     assert b"\x1d(k\xdf\x011P0" + b"ABCD" * 119 in ticket
     assert (b"0123456789abcdef" * 4) in ticket
-    assert b"2025-11-08" in ticket and b"3.00 EUR" in ticket
+    assert b"2025-11-08" in ticket and b"\x1bt\x13" in out and b"Paid: \xd53.00\n" in ticket  # page 19: 858
     assert b"00112233445566778899aabbccddeeff" not in ticket
 
 
