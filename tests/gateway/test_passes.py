@@ -29,7 +29,7 @@ from gateway.passes.office import Office
 from gateway.passes.refusal import Refusal
 from gateway.passes.signing import SigningFault
 from gateway.protocol.records import Sales, Spent
-from gateway.store.database import FILE_NAME, Database
+from gateway.store.database import FILE_NAME, Database, StoreBusy
 from gateway.store.directory import Directory
 from gateway.store.facts import read_facts
 from gateway.store.passes import PassStore
@@ -438,6 +438,60 @@ def test_a_full_disk_leaves_nothing_half_made(tmp_path: Path, monkeypatch: pytes
     network.step()
     assert network.listed()["serial"] == 1
     network.database.close()
+
+
+def test_a_disk_that_is_full_just_when_the_list_is_laid_beside_the_keys(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: bytes) -> None:
+        raise UserError("No space left on device")
+
+    before = network.broker.retained["gateline/1/north/passes/keys"]
+    network.now_ms += DAY_MS
+    real = network.files.keep_published
+    monkeypatch.setattr(network.files, "keep_published", full)
+    for _ in range(3):
+        with pytest.raises(UserError, match="No space"):
+            network.step()
+    assert network.broker.retained["gateline/1/north/passes/keys"] == before, "what is not laid down is not published"
+    monkeypatch.setattr(network.files, "keep_published", real)
+    network.step()
+    assert network.listed()["serial"] == 2
+    assert network.files.published() == network.broker.retained["gateline/1/south/passes/keys"]
+    assert isinstance(network.sign(1, Rider(network.key("day"))), bytes)
+
+
+def test_a_process_that_ended_before_the_list_was_laid_beside_the_keys(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: bytes) -> None:
+        raise KeyboardInterrupt
+
+    network.now_ms += DAY_MS
+    monkeypatch.setattr(network.files, "keep_published", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        network.step()
+    network.database.close()
+    network.open()
+    network.step()
+    assert network.listed()["serial"] == 2
+    assert network.files.published() == network.broker.retained["gateline/1/south/passes/keys"]
+
+
+def test_a_list_is_published_also_when_the_database_is_locked_behind_it(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(*_: int) -> int:
+        raise StoreBusy
+
+    network.now_ms += DAY_MS
+    real = network.store.remove_expired
+    monkeypatch.setattr(network.store, "remove_expired", locked)
+    with pytest.raises(StoreBusy):
+        network.step()
+    monkeypatch.setattr(network.store, "remove_expired", real)
+    network.step()
+    assert network.listed()["serial"] == 2
 
 
 def test_the_audit_shows_what_a_kiosk_does_not_tell(network: Network) -> None:
