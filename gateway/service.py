@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +23,7 @@ from gateway.devices.provisioning import GATEWAY_USER, Provisioning
 from gateway.devices.registry import Registry
 from gateway.ingest.consumer import Consumer
 from gateway.ingest.observer import Observer
+from gateway.ingest.observer import epoch_ms as epoch_ms
 from gateway.ingest.pipeline import Pipeline
 from gateway.live.state import LiveState
 from gateway.passes.defaults import DEFAULT_QUOTA, SPENT_INTERVAL_S
@@ -39,11 +39,6 @@ from gateway.store.store import Store
 log = logging.getLogger("gateline.gateway")
 
 WATCH_S: Final = 1.0
-
-
-def epoch_ms() -> int:
-    """Milliseconds since 1970-01-01 UTC."""
-    return time.time_ns() // 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +144,13 @@ class Service:
         store = Store(self.database, self._erasures)
         self.pipeline = Pipeline(self.consumer, self.registry, store, self.queries, self.live, self._on_failure)
         self.observer = Observer(
-            self.consumer, self.registry, self.live, self.pipeline, self._on_failure, self.office.agreement
+            self.consumer,
+            self.registry,
+            self.live,
+            self.pipeline,
+            self._on_failure,
+            self.office.agreement,
+            self._settings.clock,
         )
         self.pipeline.start()
         self.observer.start()

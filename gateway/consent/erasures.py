@@ -6,9 +6,11 @@ comes later under such a handle (from a gate that still held it) is not stored.
 
 Rules: a fingerprint is a hash over the handle, which is a hash over the token: it leads to nothing, and says something
 only to who has the handle already. One line each, ``<last day> <64 hex digits>``; beside it stands the day after which
-nothing can match any more, and then the line goes. A line is on the disk before its rows are deleted. At most
-``MOST`` fingerprints are kept of handles that had no rows; those that had rows are always kept. Safe to use from
-several threads.
+nothing can match any more. The clock that said so may have been wrong, when the line was written or when that day
+seems to be past: so a line that is past its day is first remembered once more (then ``again`` is its third word),
+counted from now, and goes only when that is past too, by a clock that has run for an hour without a jump. A line is on
+the disk before its rows are deleted. At most ``MOST`` fingerprints are kept of handles that had no rows; those that
+had rows are always kept. Safe to use from several threads.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from gateway.store.database import StoreFull
 
 FILE_NAME: Final = "erasures"
 MOST: Final = 250_000
-_LINE: Final = re.compile(rb"(0|[1-9][0-9]{0,6}) ([0-9a-f]{64})")
+_LINE: Final = re.compile(rb"(0|[1-9][0-9]{0,6}) ([0-9a-f]{64})( again)?")
 
 
 def fingerprint(handle: str) -> bytes:
@@ -51,6 +53,7 @@ class Erasures:
         self._most = most
         self._lock = threading.Lock()
         self._days: dict[bytes, int] = {}
+        self._again: set[bytes] = set()
         self._read()
 
     def __len__(self) -> int:
@@ -75,17 +78,24 @@ class Erasures:
             if fresh:
                 self._append(b"".join(_line(last_day, one) for one in sorted(fresh)))
                 self._days.update(dict.fromkeys(fresh, last_day))
+                self._again -= fresh
             return room
 
-    def forget(self, now_ms: int) -> None:
-        """Drop what can match nothing any more; :class:`StoreFull` when the file can't be written anew."""
+    def forget(self, now_ms: int, until_day: int, *, steady: bool) -> None:
+        """Look at what is past its day: the first time it is remembered until ``until_day``, the second time dropped.
+
+        That only while the clock is ``steady``. :class:`StoreFull` when the file can't be written anew.
+        """
         today = now_ms // DAY_MS
         with self._lock:
-            if all(day >= today for day in self._days.values()):
+            past = {one for one, day in self._days.items() if day < today}
+            again = past - self._again
+            gone = past & self._again if steady else set()
+            if not again and not gone:
                 return
-            kept = {one: day for one, day in self._days.items() if day >= today}
-            self._write(kept)
-            self._days = kept
+            days = {one: until_day if one in again else day for one, day in self._days.items() if one not in gone}
+            self._write(days, (self._again | again) - gone)
+            self._days, self._again = days, (self._again | again) - gone
 
     def _read(self) -> None:
         try:
@@ -105,10 +115,14 @@ class Erasures:
                 )
             one = bytes.fromhex(match[2].decode())
             self._days[one] = max(int(match[1]), self._days.get(one, 0))
+            if match[3]:
+                self._again.add(one)
+            else:
+                self._again.discard(one)
         if torn:
             # Cut off by a power cut before it was on the disk, so nobody was told that it was done.
             try:
-                self._write(self._days)
+                self._write(self._days, self._again)
             except StoreFull as error:
                 raise UserError(f"The journal of erasures {self._path} cannot be written; make room.") from error
 
@@ -132,12 +146,12 @@ class Erasures:
         except OSError as error:
             raise StoreFull from error
 
-    def _write(self, days: dict[bytes, int]) -> None:
+    def _write(self, days: dict[bytes, int], again: set[bytes]) -> None:
         fresh = self._path.with_name(FILE_NAME + ".new")
         try:
             descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
             with open(descriptor, "wb") as file:
-                file.writelines(_line(day, one) for one, day in sorted(days.items()))
+                file.writelines(_line(day, one, one in again) for one, day in sorted(days.items()))
                 file.flush()
                 os.fsync(file.fileno())
             fresh.replace(self._path)
@@ -146,8 +160,8 @@ class Erasures:
             raise StoreFull from error
 
 
-def _line(day: int, one: bytes) -> bytes:
-    return b"%d %s\n" % (day, one.hex().encode())
+def _line(day: int, one: bytes, again: bool = False) -> bytes:
+    return b"%d %s%s\n" % (day, one.hex().encode(), b" again" if again else b"")
 
 
 def _sync_directory(path: Path) -> None:

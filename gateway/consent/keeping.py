@@ -153,7 +153,7 @@ class Keeping:
         self._live.take_away(removed.passages)
         if removed.rows or self._unscrubbed:
             self._scrub()
-        self._erasures.forget(now_ms)
+        self._erasures.forget(now_ms, self.retention.remembered_until_day(now_ms), steady=self.retention.steady)
         return removed.rows
 
     def start(self) -> None:

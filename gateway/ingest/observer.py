@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -26,6 +27,11 @@ log = logging.getLogger("gateline.observer")
 IDLE_S: Final = 0.5
 
 
+def epoch_ms() -> int:
+    """Milliseconds since 1970-01-01 UTC."""
+    return time.time_ns() // 1_000_000
+
+
 class Observer:
     """One thread between consumer and live state."""
 
@@ -37,8 +43,13 @@ class Observer:
         pipeline: Pipeline,
         on_failure: Callable[[], None],
         agreement: Agreement,
+        clock: Callable[[], int] = epoch_ms,
     ) -> None:
-        """``on_failure`` is called once, from the observer's thread, when it ends by an unexpected error."""
+        """``on_failure`` is called once, from the observer's thread, when it ends by an unexpected error.
+
+        ``clock`` gives epoch milliseconds, the same that the list's publication is told in.
+        """
+        self._clock = clock
         self._consumer = consumer
         self._registry = registry
         self._live = live
@@ -81,7 +92,9 @@ class Observer:
             if parsed.channel == topics.SCENE:
                 self._look_at_scene(device, topic, payload, now_ms)
             elif parsed.channel == topics.HEALTH:
-                self._live.set_health(device.sender, records.decode_health(unseal(device.key, topic, payload)))
+                health = records.decode_health(unseal(device.key, topic, payload))
+                self._live.set_health(device.sender, health)
+                self._agreement.hear(device.sender.device, health.boot, self._clock())
             elif parsed.channel == topics.STATUS:
                 self._look_at_status(device, topic, payload)
         except Refused as reason:
@@ -98,9 +111,8 @@ class Observer:
             return  # a retained message was deleted: nobody says anything
         if records.decode_lost(payload) is not None:
             self._live.set_lost(device.sender)
-            self._agreement.lose(device.sender.device)
         else:
             online = records.decode_online(unseal(device.key, topic, payload))
             self._live.set_online(device.sender, online)
-            self._agreement.tell(device.sender.device, online.keys)
+            self._agreement.tell(device.sender.device, online.boot, online.keys, self._clock())
             self._pipeline.greet(device.sender.device)

@@ -1,19 +1,35 @@
-"""Whether all devices hold the one key list. Pure: ``now_ms`` is an argument (epoch or monotonic milliseconds).
+"""Whether all devices hold the one key list. Pure: ``now_ms`` is an argument (epoch milliseconds, one clock for all).
 
-Rules: a key of its own per kiosk could tag riders, so where a device tells another list than the network's, issuing
-stops until it tells the right one. The list before is no difference for ``grace_ms`` after a publication; a device that
-is not connected is not waited for when what it told last was once the network's list. A list that never was the
-network's is forgiven to nobody, also when somebody (anybody: that message is unsealed) says the device is lost.
+Rules: a key of its own per kiosk could tag riders, so where a device tells a list that never was the network's, issuing
+stops until it tells the right one. A list that the network had before holds back only a device that is heard: one whose
+sealed words still come ``grace_ms`` after the publication, and after its own word about its list. Only sealed words
+count, so `lost`, which anybody can send, is none. Nor is a word that was sent before: one of an earlier boot, or of a
+list that the device told before another one in this boot, because a device never goes back to a list.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 GRACE_MS: Final = 300_000
+SILENT_MS: Final = 1_800_000
+"""Not heard for so long, a device with an older list is not waited for: two intervals of `health`."""
+TOLD_KEPT: Final = 32
 Told = Literal["none", "current", "older", "differs"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """What a device told: in which boot, which list (and which before it), when; and when it was heard last."""
+
+    boot: int
+    keys: str
+    before: tuple[str, ...]
+    told_ms: int
+    heard_ms: int
 
 
 class Agreement:
@@ -24,34 +40,42 @@ class Agreement:
         self._lock = threading.Lock()
         self._current = ""
         self._earlier: frozenset[str] = frozenset()
-        self._previous = ""
         self._published_ms = 0
-        self._told: dict[str, tuple[str, bool]] = {}
+        self._told: dict[str, _Word] = {}
 
     def publish(self, current: str, earlier: Iterable[str], now_ms: int) -> None:
         """``current`` is the hash of the network's list from now on; ``earlier`` were, the latest first."""
-        before = list(earlier)
         with self._lock:
             if current != self._current:
                 self._published_ms = now_ms
-            self._current, self._previous = current, before[0] if before else ""
-            self._earlier = frozenset(before)
+            self._current, self._earlier = current, frozenset(earlier)
 
-    def tell(self, device: str, keys: str) -> None:
-        """A device has told, sealed, the hash of its list ('' when it has none)."""
+    def tell(self, device: str, boot: int, keys: str, now_ms: int) -> None:
+        """A device has told, sealed, the hash of its list ('' when it has none) in its ``boot``."""
         with self._lock:
-            self._told[device] = (keys, True)
+            known = self._told.get(device)
+            if known is None or boot > known.boot:
+                self._told[device] = _Word(boot, keys, (), now_ms, now_ms)
+            elif boot < known.boot or keys in known.before:
+                return
+            elif keys == known.keys:
+                self._told[device] = replace(known, heard_ms=now_ms)
+            else:
+                before = (*known.before, known.keys)[-TOLD_KEPT:]
+                self._told[device] = _Word(boot, keys, before, now_ms, now_ms)
 
-    def lose(self, device: str) -> None:
-        """Somebody says that the device is not connected."""
+    def hear(self, device: str, boot: int, now_ms: int) -> None:
+        """Another sealed word of the device has come, from its ``boot``."""
         with self._lock:
-            keys, _ = self._told.get(device, ("", False))
-            self._told[device] = (keys, False)
+            known = self._told.get(device)
+            if known is not None and boot == known.boot:
+                self._told[device] = replace(known, heard_ms=now_ms)
 
     def of(self, device: str) -> Told:
         """What the device told last, beside the network's list."""
         with self._lock:
-            return self._judge(self._told.get(device, ("", False))[0])
+            known = self._told.get(device)
+            return "none" if known is None else self._judge(known.keys)
 
     def _judge(self, keys: str) -> Told:
         if not keys:
@@ -63,11 +87,10 @@ class Agreement:
     def differing(self, now_ms: int) -> list[str]:
         """The devices because of which nothing is issued now, in order of their names."""
         with self._lock:
-            in_grace = now_ms - self._published_ms < self._grace_ms
-            found = []
-            for device, (keys, connected) in self._told.items():
-                said = self._judge(keys)
-                late = said == "older" and connected and not (in_grace and keys == self._previous)
-                if said == "differs" or late:
-                    found.append(device)
-            return sorted(found)
+            return sorted(device for device, word in self._told.items() if self._holds_back(word, now_ms))
+
+    def _holds_back(self, word: _Word, now_ms: int) -> bool:
+        said = self._judge(word.keys)
+        since_ms = max(self._published_ms, word.told_ms)
+        heard = word.heard_ms - since_ms >= self._grace_ms and now_ms - word.heard_ms < SILENT_MS
+        return said == "differs" or (said == "older" and heard)

@@ -1,8 +1,9 @@
 """The issuer: decides whether a kiosk gets a signature, and has it made. ``now_ms`` is an argument (epoch ms).
 
-Rules: every signature has a sale and a quota behind it, taken before it is made; the same question gets the same
-signature and costs nothing more; nothing new is issued while devices hold different lists. A question that is refused
-has cost nothing. Who asks, and that it is a kiosk, is proved by the caller (the seal).
+Rules: every signature has a sale and a quota behind it, committed before it leaves; the same question gets the same
+signature and costs nothing more, whatever has changed since: it is looked up before anything else is asked, so that
+nobody whose old pass is spent is left without the new one. Nothing new is issued while devices hold different lists. A
+question that is refused has cost nothing. Who asks, and that it is a kiosk, is proved by the caller (the seal).
 """
 
 from __future__ import annotations
@@ -45,10 +46,16 @@ class Issuer:
         self, kiosk: Sender, sale: int, key_id: str, blinded: bytes, now_ms: int, exchange: Exchange | None = None
     ) -> bytes | Refusal:
         """The blind signature, 256 bytes, or why there is none; StoreBusy and StoreFull: ask again."""
+        if len(blinded) != MODULUS_BYTES:
+            return Refusal.MALFORMED
+        digest = _digest(key_id, blinded, exchange)
+        known = self._store.answer(kiosk.device, sale, digest)
+        if known is not None:
+            return known
         key = self._keyring.find(key_id)
         if key is None:
             return Refusal.UNKNOWN_KEY
-        if len(blinded) != MODULUS_BYTES or not bytes(MODULUS_BYTES) < blinded < key.modulus:
+        if not bytes(MODULUS_BYTES) < blinded < key.modulus:
             return Refusal.MALFORMED
         if exchange is not None and (refusal := self._not_exchangeable(kiosk, key, exchange, now_ms)) is not None:
             return refusal
@@ -64,13 +71,12 @@ class Issuer:
         question = Question(
             kiosk.device,
             sale,
-            _digest(key_id, blinded, exchange),
+            digest,
             service_day(now_ms, kiosk.day_start_ms),
-            key.sold_to,
+            key.last if exchange is None else max(key.last, exchange.to),
             spends,
         )
-        verdict = self._store.issue(question, self.quota, why_not)
-        return verdict if isinstance(verdict, Refusal) else blind_sign(private, blinded)
+        return self._store.issue(question, self.quota, why_not, lambda: blind_sign(private, blinded))
 
     def _not_exchangeable(self, kiosk: Sender, key: PassKey, exchange: Exchange, now_ms: int) -> Refusal | None:
         if key.choice != "none":
@@ -83,4 +89,4 @@ class Issuer:
 
 def _digest(key_id: str, blinded: bytes, exchange: Exchange | None) -> bytes:
     about = b"sign" if exchange is None else b"exchange" + exchange.nullifier + exchange.to.to_bytes(8, "big")
-    return hashlib.sha256(key_id.encode() + blinded + about).digest()
+    return hashlib.sha256(key_id.encode() + b"\0" + blinded + about).digest()

@@ -43,6 +43,8 @@ class Keyring:
         self.earlier: tuple[str, ...] = ()
         """Hashes of the lists before, the latest first."""
         self.restored = False
+        self._kept = True
+        """Whether the list lies beside the private keys; before that it is not published."""
 
     def load(self) -> None:
         """Read what there is, after a restore from the list that was published last; StoreBusy, UserError."""
@@ -51,6 +53,8 @@ class Keyring:
         published = self._files.published()
         if published is not None:
             self._catch_up(published)
+        # A process that ended between the transaction and the file.
+        self._kept = self.message is None or self._files.published() == self.message
         known = set(self._keys)
         for orphan in self._files.ids() - known:
             # Made by a process that ended before its list was written: nobody has seen it.
@@ -98,9 +102,11 @@ class Keyring:
     def tick(self, now_ms: int, notice: str, stopped: Callable[[], bool]) -> bool:
         """Make the keys that are missing and let go what has expired; whether the list has changed.
 
-        About 50 ms for each new key; ``stopped`` ends it between two. UserError when there is no room for the files,
-        StoreBusy and StoreFull: then nothing has changed.
+        About 50 ms for each new key; ``stopped`` ends it between two. StoreBusy and StoreFull: then nothing has
+        changed. UserError when there is no room for the files: the next call goes on where this one stopped.
         """
+        if not self._kept:
+            return self._keep_published()
         today = now_ms // DAY_MS
         self._forget_private(now_ms)
         present = {(key.product, key.choice, key.first) for key in self._keys.values()}
@@ -124,8 +130,14 @@ class Keyring:
             if isinstance(error, InterruptedError):
                 return False
             raise
-        self._files.keep_published(message)
+        self._kept = False
         self._read()
+        return self._keep_published()
+
+    def _keep_published(self) -> bool:
+        assert self.message is not None
+        self._files.keep_published(self.message)
+        self._kept = True
         return True
 
     def _make(self, one: Wanted, notice: str) -> PassKey:

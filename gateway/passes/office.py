@@ -72,6 +72,7 @@ class Office:
         self._interval_s = spent_interval_s
         self._session = 0
         self._sites: frozenset[str] = frozenset()
+        self._said_list: bytes | None = None
         self._said: dict[int, tuple[int, int, bytes]] = {}
         """Slot -> page, entries and message that were published last."""
         self._next_spent = 0.0
@@ -136,9 +137,11 @@ class Office:
             return
         sites = frozenset(device.sender.site for device in self._devices())
         anew = self._publisher.session != self._session or sites != self._sites
-        if (anew or changed) and self.keyring.message is not None:
+        message = self.keyring.message
+        if message is not None and (anew or message != self._said_list):
             for site in sites:
-                self._publisher.publish(_topic(site, "keys"), self.keyring.message, retain=True)
+                self._publisher.publish(_topic(site, "keys"), message, retain=True)
+            self._said_list = message
         if anew or monotonic_s >= self._next_spent:
             self._publish_spent(sites, everything=anew)
             self._next_spent = monotonic_s + self._interval_s

@@ -1,14 +1,14 @@
 """What the issuer needs of the database: keys, lists, what was issued, quotas, and the spent set's pages.
 
-Rules: what a signature costs is committed before the signature is made, and all of it or nothing. Nothing here has a
-time finer than a service day. StoreBusy and StoreFull mean that nothing was changed.
+Rules: a signature and what it costs are committed together, all of it or nothing, before the signature leaves. Nothing
+here has a time finer than a service day. StoreBusy and StoreFull mean that nothing was changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
@@ -89,24 +89,36 @@ class PassStore:
 
     # -- issuing
 
-    def issue(self, question: Question, quota: int, unless: Refusal | None) -> Refusal | Literal["new", "again"]:
-        """Take what the signature costs, once; ``unless`` is why nothing new may be issued now, if anything."""
-        issued, quotas = tables.issued.c, tables.quotas.c
-        mine = (issued.device == question.device, issued.sale == question.sale)
+    def answer(self, device: str, sale: int, digest: bytes) -> bytes | Refusal | None:
+        """What that sale was answered: its signature, ``sale_used`` for another question, None for a new sale."""
+        with translated(), self._database.reader.connect() as connection:
+            return _answer(connection, device, sale, digest)
+
+    def issue(
+        self, question: Question, quota: int, unless: Refusal | None, sign: Callable[[], bytes | Refusal]
+    ) -> bytes | Refusal:
+        """Take what the signature costs, once, and keep it; ``unless`` is why nothing new may be issued now, if so.
+
+        ``sign`` makes it, inside the transaction: where that fails nothing was taken.
+        """
+        quotas = tables.quotas.c
         with translated(), self._database.writer.begin() as connection:
-            known = connection.execute(sa.select(issued.question).where(*mine)).scalar_one_or_none()
+            known = _answer(connection, question.device, question.sale, question.digest)
             if known is not None:
-                return "again" if known == question.digest else Refusal.SALE_USED
+                return known
             if unless is not None:
                 return unless
             of_day = (quotas.device == question.device, quotas.day == question.day)
             used = connection.execute(sa.select(quotas.signatures).where(*of_day)).scalar_one_or_none() or 0
             if used >= quota:
                 return Refusal.QUOTA
+            if question.spends is not None and spent_set.is_spent(connection, question.spends[0]):
+                return Refusal.SPENT
+            signature = sign()
+            if isinstance(signature, Refusal):
+                return signature
             if question.spends is not None:
                 nullifier, last = question.spends
-                if spent_set.is_spent(connection, nullifier):
-                    return Refusal.SPENT
                 spent_set.add_spent(connection, [(nullifier, last)])
             connection.execute(
                 insert(tables.issued),
@@ -114,12 +126,13 @@ class PassStore:
                     "device": question.device,
                     "sale": question.sale,
                     "question": question.digest,
+                    "signature": signature,
                     "to_day": question.to_day,
                 },
             )
             _add(connection, tables.quotas, {"device": question.device, "day": question.day}, "signatures")
             _add(connection, tables.counters, {"name": _ISSUED, "device": question.device}, "value")
-        return "new"
+        return signature
 
     def books(self) -> list[Books]:
         """Of each kiosk that has asked or told: what it got, and what it says that it handed over."""
@@ -155,14 +168,23 @@ class PassStore:
                 spent_set.set_last_page(connection, page)
 
     def remove_expired(self, before_day: int, not_kept_day: int) -> int:
-        """Delete spent passes that expired before ``before_day``, and what was issued with keys whose private part has
-        gone before ``not_kept_day``; how many of the first.
+        """Delete spent passes that expired before ``before_day``, and what was answered where neither the new pass nor
+        the one given back was valid on ``not_kept_day`` or later; how many of the first.
         """
         issued, quotas = tables.issued.c, tables.quotas.c
         with translated(), self._database.writer.begin() as connection:
             connection.execute(sa.delete(tables.issued).where(issued.to_day < not_kept_day))
             connection.execute(sa.delete(tables.quotas).where(quotas.day < before_day - QUOTA_DAYS_KEPT))
             return spent_set.remove_expired(connection, before_day)
+
+
+def _answer(connection: sa.Connection, device: str, sale: int, digest: bytes) -> bytes | Refusal | None:
+    issued = tables.issued.c
+    query = sa.select(issued.question, issued.signature).where(issued.device == device, issued.sale == sale)
+    row = connection.execute(query).first()
+    if row is None:
+        return None
+    return bytes(row.signature) if row.question == digest else Refusal.SALE_USED
 
 
 def _values(key: PassKey) -> tuple[object, ...]:

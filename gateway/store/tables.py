@@ -264,6 +264,7 @@ issued = Table(
     Column("device", String(32), nullable=False),
     Column("sale", Integer, nullable=False),
     Column("question", LargeBinary(32), nullable=False),
+    Column("signature", LargeBinary(256), nullable=False),
     Column("to_day", Integer, nullable=False),
     PrimaryKeyConstraint("device", "sale", name="pk_issued"),
     sqlite_with_rowid=False,

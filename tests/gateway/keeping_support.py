@@ -13,7 +13,7 @@ from pathlib import Path
 from gateway.admission.rules import DAY_MS, Admitted
 from gateway.consent.erasures import MOST, Erasures
 from gateway.consent.keeping import Keeping
-from gateway.consent.retention import Retention
+from gateway.consent.retention import SWEEP_MS, Retention
 from gateway.live.state import LiveState
 from gateway.protocol.records import Irregular, Passage, Record
 from gateway.store.consent import ConsentStore
@@ -78,6 +78,12 @@ class Kept:
             transaction.add_records(kept)
             transaction.set_watermarks({(device, boot): seq + len(records)})
         return len(kept)
+
+    def run(self, minutes: int) -> None:
+        """The clock runs without a jump, and is looked at every minute."""
+        for _ in range(minutes):
+            self.now_ms += SWEEP_MS
+            self.keeping.sweep()
 
     def contents(self) -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in self.data.rglob("*") if path.is_file()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.passes import calendar
-from gateway.passes.agreement import GRACE_MS, Agreement
+from gateway.passes.agreement import GRACE_MS, SILENT_MS, Agreement
 from gateway.passes.calendar import CHOICES, DAY_MS, PRODUCTS, is_kept, is_listed, is_sold, service_day, wanted
 
 YEAR = range(20_400, 20_400 + 366)
@@ -57,30 +57,53 @@ def agreement() -> Agreement:
 
 
 def test_the_list_before_is_no_difference_for_a_while(agreement: Agreement) -> None:
-    agreement.tell("gate-1", "b")
-    agreement.tell("gate-2", "a")
+    agreement.tell("gate-1", 1, "b", 1_000)
+    agreement.tell("gate-2", 1, "a", 1_000)
+    agreement.hear("gate-2", 1, 1_000 + GRACE_MS - 1)
     assert agreement.differing(1_000 + GRACE_MS - 1) == []
+    agreement.hear("gate-2", 1, 1_000 + GRACE_MS)
     assert agreement.differing(1_000 + GRACE_MS) == ["gate-2"]
-    agreement.tell("gate-2", "b")
+    agreement.tell("gate-2", 1, "b", 1_000 + GRACE_MS)
     assert agreement.differing(1_000 + GRACE_MS) == []
 
 
-def test_a_foreign_list_stops_at_once_and_nobody_can_say_it_away(agreement: Agreement) -> None:
-    agreement.tell("gate-1", "f")
+def test_a_foreign_list_stops_at_once_and_until_the_right_one_is_told(agreement: Agreement) -> None:
+    agreement.tell("gate-1", 1, "f", 0)
     assert (agreement.differing(1_000), agreement.of("gate-1")) == (["gate-1"], "differs")
-    agreement.lose("gate-1")
-    assert agreement.differing(1_000) == ["gate-1"], "anybody can send `lost`"
-    agreement.tell("gate-1", "b")
+    assert agreement.differing(10 * SILENT_MS) == ["gate-1"], "silence says nothing away"
+    agreement.tell("gate-1", 1, "b", 1_000)
     assert agreement.differing(1_000) == [] and agreement.of("gate-1") == "current"
 
 
-def test_who_is_away_or_has_no_list_yet_is_not_waited_for(agreement: Agreement) -> None:
-    agreement.tell("gate-1", "")
-    agreement.tell("gate-2", "a")
-    agreement.lose("gate-2")
-    agreement.lose("gate-3")
+def test_who_is_silent_or_has_no_list_yet_is_not_waited_for(agreement: Agreement) -> None:
+    agreement.tell("gate-1", 1, "", 0)
+    agreement.tell("gate-2", 1, "a", 0)
     assert agreement.differing(10 * GRACE_MS) == []
     assert [agreement.of(name) for name in ("gate-1", "gate-2", "gate-9")] == ["none", "older", "none"]
+    agreement.hear("gate-9", 1, 0)
     agreement.publish("b", ["a"], 9 * GRACE_MS)
-    agreement.tell("gate-2", "a")
+    agreement.hear("gate-2", 1, 9 * GRACE_MS)
     assert agreement.differing(9 * GRACE_MS) == ["gate-2"], "the same list again gives no new grace"
+    assert agreement.differing(9 * GRACE_MS + SILENT_MS) == []
+
+
+def test_who_comes_back_has_a_while_to_take_the_list(agreement: Agreement) -> None:
+    back = 50 * GRACE_MS
+    agreement.tell("gate-1", 2, "a", back)
+    agreement.hear("gate-1", 2, back + GRACE_MS - 1)
+    assert agreement.differing(back + GRACE_MS - 1) == []
+    agreement.hear("gate-1", 2, back + GRACE_MS)
+    assert agreement.differing(back + GRACE_MS) == ["gate-1"]
+
+
+def test_a_word_said_again_by_somebody_else_changes_nothing(agreement: Agreement) -> None:
+    agreement.tell("gate-1", 1, "a", 0)
+    agreement.tell("gate-1", 2, "b", 1_000)
+    agreement.tell("gate-1", 1, "a", 2_000)
+    agreement.hear("gate-1", 1, 10 * GRACE_MS)
+    assert agreement.of("gate-1") == "current" and agreement.differing(10 * GRACE_MS) == []
+    agreement.tell("gate-1", 2, "f", 3_000)
+    agreement.tell("gate-1", 2, "b", 4_000)
+    assert agreement.differing(4_000) == ["gate-1"], "its own word from before does not cover a foreign list"
+    agreement.tell("gate-1", 3, "b", 5_000)
+    assert agreement.differing(5_000) == []

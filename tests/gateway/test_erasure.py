@@ -21,6 +21,7 @@ import pytest
 from gateway.consent import erasures as erasures_module
 from gateway.consent.erasures import Erasures, fingerprint
 from gateway.consent.keeping import ErasureUnfinished, Keeping
+from gateway.consent.retention import SWEEP_MS
 from gateway.errors import UserError
 from gateway.store.consent import ConsentStore
 from gateway.store.database import FILE_NAME, StoreBusy, StoreFull
@@ -242,8 +243,58 @@ def test_the_journal_forgets_when_nothing_can_match_any_more(kept: Kept) -> None
     assert handle("ann") in Erasures(kept.data)
     kept.now_ms += 1
     kept.keeping.sweep()
+    assert (kept.data / erasures_module.FILE_NAME).read_bytes().endswith(b" again\n"), "once more: who knows the clock?"
+    second = kept.keeping.retention.remembered_until_day(kept.now_ms)
+    kept.now_ms = (second + 1) * DAY - 1
+    kept.keeping.sweep()
+    assert handle("ann") in Erasures(kept.data)
+    kept.run(59)
+    assert handle("ann") in Erasures(kept.data)
+    kept.run(1)
     assert handle("ann") not in kept.erasures and len(Erasures(kept.data)) == 0
     assert kept.files_with(fingerprint(handle("ann")).hex().encode()) == []
+
+
+def test_a_clock_that_was_ahead_makes_the_journal_forget_nothing(kept: Kept) -> None:
+    fill(kept)
+    kept.keeping.erase([token("ann")])
+    for days in (30, 300):
+        right = kept.now_ms
+        kept.now_ms += days * DAY
+        kept.keeping.sweep()
+        kept.now_ms = right
+        kept.keeping.sweep()
+        assert handle("ann") in Erasures(kept.data)
+    assert kept.write(passage("ann", NOW_MS + 5), seq=1_000) == 0
+
+
+@pytest.mark.parametrize("behind", [1, 5, 20, 10_000])
+@pytest.mark.parametrize("restart", [False, True])
+def test_what_is_erased_while_the_clock_is_behind_is_remembered_when_it_is_right(
+    tmp_path: Path, behind: int, restart: bool
+) -> None:
+    kept = Kept.open(tmp_path / "data", now_ms=NOW_MS - behind * DAY)
+    assert kept.keeping.erase([token("ann")]).covers_later
+    if restart:
+        kept.close()
+        kept = Kept.open(tmp_path / "data")
+        kept.keeping.begin()
+    kept.now_ms = NOW_MS
+    for _ in range(8):
+        kept.run(61)
+        assert kept.write(passage("ann", kept.now_ms), seq=kept.now_ms) == 0
+        kept.now_ms += DAY - 61 * SWEEP_MS
+    kept.close()
+
+
+def test_who_erases_again_is_remembered_anew(kept: Kept) -> None:
+    journal = kept.erasures
+    journal.note([handle("ann")], [], 20_000)
+    journal.forget(20_001 * DAY, 20_010, steady=True)
+    journal.note([handle("ann")], [], 20_020)
+    for one in (journal, Erasures(kept.data)):
+        one.forget(20_021 * DAY, 20_030, steady=True)
+        assert handle("ann") in one, "that was its first time, and not its second"
 
 
 def test_the_journal_is_bounded_and_what_had_rows_is_always_in_it(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.hashes import SHA384
 from gateway.admission.rules import Admitted, Sender
 from gateway.devices.registry import Device
 from gateway.errors import UserError
-from gateway.passes import keyfiles
+from gateway.passes import issuer, keyfiles
 from gateway.passes.agreement import GRACE_MS
 from gateway.passes.calendar import DAY_MS
 from gateway.passes.issuer import Exchange
@@ -27,8 +27,9 @@ from gateway.passes.keyfiles import KeyFiles
 from gateway.passes.keylist import SIGNATURE_END_BYTES
 from gateway.passes.office import Office
 from gateway.passes.refusal import Refusal
+from gateway.passes.signing import SigningFault
 from gateway.protocol.records import Sales, Spent
-from gateway.store.database import FILE_NAME, Database
+from gateway.store.database import FILE_NAME, Database, StoreBusy
 from gateway.store.directory import Directory
 from gateway.store.facts import read_facts
 from gateway.store.passes import PassStore
@@ -223,7 +224,7 @@ def test_what_is_not_sold_is_not_signed(network: Network) -> None:
     assert network.sign(1, old) == answered, "who was cut off at midnight gets what was paid for"
     network.now_ms += 3 * DAY_MS
     network.step()
-    assert network.sign(1, old) is Refusal.UNKNOWN_KEY
+    assert network.sign(1, old) is Refusal.UNKNOWN_KEY, "neither the pass nor its key is any longer"
     with network.database.reader.connect() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM issued").scalar() == 0
 
@@ -232,13 +233,13 @@ def test_nothing_new_is_issued_while_lists_differ(network: Network, caplog: pyte
     rider = Rider(network.key())
     answered = network.sign(1, rider)
     agreement = network.office.agreement
-    agreement.tell("gate-1", network.office.keyring.hash)
-    agreement.tell("gate-2", "f" * 64)
+    agreement.tell("gate-1", 1, network.office.keyring.hash, network.now_ms)
+    agreement.tell("gate-2", 1, "f" * 64, network.now_ms)
     network.step()
     assert network.sign(2, Rider(network.key())) is Refusal.KEYS_DIFFER
     assert network.sign(1, rider) == answered
     assert network.office.state()["issuing"] == "keys_differ" and "gate-2" in caplog.text
-    agreement.tell("gate-2", network.office.keyring.hash)
+    agreement.tell("gate-2", 1, network.office.keyring.hash, network.now_ms)
     network.step()
     assert isinstance(network.sign(2, Rider(network.key())), bytes)
     assert "again" in caplog.text and network.office.state()["issuing"] == "yes"
@@ -246,12 +247,14 @@ def test_nothing_new_is_issued_while_lists_differ(network: Network, caplog: pyte
 
 def test_a_new_list_has_a_while_to_reach_everybody(network: Network) -> None:
     agreement = network.office.agreement
-    agreement.tell("gate-1", network.office.keyring.hash)
+    agreement.tell("gate-1", 1, network.office.keyring.hash, network.now_ms)
     network.now_ms += DAY_MS
     network.step()
     assert network.listed()["serial"] == 2
     assert isinstance(network.sign(1, Rider(network.key())), bytes)
     network.now_ms += GRACE_MS
+    assert isinstance(network.sign(3, Rider(network.key())), bytes), "it is silent, so it is not waited for"
+    agreement.hear("gate-1", 1, network.now_ms)
     assert network.sign(2, Rider(network.key())) is Refusal.KEYS_DIFFER
 
 
@@ -270,6 +273,44 @@ def test_an_exchange_spends_the_old_pass_once(network: Network) -> None:
     assert network.sign(3, Rider(network.key("day")), Exchange(bytes(16), given.to)) is Refusal.UNKNOWN_KEY
     network.step()
     assert network.page(0)["spent"] == [old.nullifier[:8].hex()]
+
+
+def test_an_exchange_whose_answer_was_lost_is_answered_for_as_long_as_the_pass_is_valid(network: Network) -> None:
+    network.now_ms = network.key("single")["sold_to"] * DAY_MS + DAY_MS // 2
+    network.step()
+    new = Rider(network.key("single", "none"))
+    old = network.key("single", "research")
+    given = Exchange(Rider(old).nullifier, old["to"])
+    signed = network.sign(1, new, given)
+    assert isinstance(signed, bytes)
+    while network.now_ms // DAY_MS <= old["to"]:
+        network.now_ms += DAY_MS
+        network.step()
+        network.office.agreement.tell("gate-2", 1, "f" * 64, network.now_ms)
+        network.issuer.quota = 0
+        assert network.sign(1, new, given) == signed
+    key_id = new.message[33:].hex()
+    assert key_id not in network.files.ids(), "answered without the private key, which went long ago"
+    assert network.sign(1, Rider(network.key()), given) is Refusal.SALE_USED
+    with network.database.reader.connect() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM issued").scalar() == 1
+    network.now_ms += 2 * DAY_MS
+    network.step()
+    with network.database.reader.connect() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM issued").scalar() == 0
+
+
+def test_what_cannot_be_signed_costs_nothing(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fault(*_: object) -> bytes:
+        raise SigningFault
+
+    rider, real = Rider(network.key()), issuer.blind_sign
+    monkeypatch.setattr(issuer, "blind_sign", fault)
+    with pytest.raises(SigningFault):
+        network.sign(1, rider, Exchange(bytes(16), network.key()["to"]))
+    assert read_facts(network.data)["issued"] == {} and network.store.spent_count() == 0
+    monkeypatch.setattr(issuer, "blind_sign", real)
+    assert isinstance(network.sign(1, rider, Exchange(bytes(16), network.key()["to"])), bytes)
 
 
 def store_spent(network: Network, seq: int, numbers: range, to: int = TODAY + 10) -> None:
@@ -397,6 +438,60 @@ def test_a_full_disk_leaves_nothing_half_made(tmp_path: Path, monkeypatch: pytes
     network.step()
     assert network.listed()["serial"] == 1
     network.database.close()
+
+
+def test_a_disk_that_is_full_just_when_the_list_is_laid_beside_the_keys(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: bytes) -> None:
+        raise UserError("No space left on device")
+
+    before = network.broker.retained["gateline/1/north/passes/keys"]
+    network.now_ms += DAY_MS
+    real = network.files.keep_published
+    monkeypatch.setattr(network.files, "keep_published", full)
+    for _ in range(3):
+        with pytest.raises(UserError, match="No space"):
+            network.step()
+    assert network.broker.retained["gateline/1/north/passes/keys"] == before, "what is not laid down is not published"
+    monkeypatch.setattr(network.files, "keep_published", real)
+    network.step()
+    assert network.listed()["serial"] == 2
+    assert network.files.published() == network.broker.retained["gateline/1/south/passes/keys"]
+    assert isinstance(network.sign(1, Rider(network.key("day"))), bytes)
+
+
+def test_a_process_that_ended_before_the_list_was_laid_beside_the_keys(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: bytes) -> None:
+        raise KeyboardInterrupt
+
+    network.now_ms += DAY_MS
+    monkeypatch.setattr(network.files, "keep_published", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        network.step()
+    network.database.close()
+    network.open()
+    network.step()
+    assert network.listed()["serial"] == 2
+    assert network.files.published() == network.broker.retained["gateline/1/south/passes/keys"]
+
+
+def test_a_list_is_published_also_when_the_database_is_locked_behind_it(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(*_: int) -> int:
+        raise StoreBusy
+
+    network.now_ms += DAY_MS
+    real = network.store.remove_expired
+    monkeypatch.setattr(network.store, "remove_expired", locked)
+    with pytest.raises(StoreBusy):
+        network.step()
+    monkeypatch.setattr(network.store, "remove_expired", real)
+    network.step()
+    assert network.listed()["serial"] == 2
 
 
 def test_the_audit_shows_what_a_kiosk_does_not_tell(network: Network) -> None:

@@ -35,7 +35,7 @@ EXACT_COLUMNS = {
     "devices": "site id role key broker_password kind",
     "gaps": "device boot from_seq to_seq state",
     "irregulars": "device boot seq at way what confidence trace",
-    "issued": "device sale question to_day",
+    "issued": "device sale question signature to_day",
     "notices": "device boot seq at what folds",
     "pass_keys": "id product choice notice first sold_to last modulus",
     "pass_lists": "number hash body",

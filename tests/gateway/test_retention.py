@@ -98,6 +98,28 @@ def test_a_clock_that_cannot_be_right_deletes_nothing_and_is_told_once(
     assert kept.count("passages") == 1
 
 
+def test_a_clock_that_was_ahead_and_is_right_again_goes_on_deleting(kept: Kept) -> None:
+    kept.now_ms += 30 * DAY
+    kept.keeping.sweep()
+    kept.now_ms = NOW_MS
+    kept.write(passage("ann", AT))
+    kept.now_ms = AT + 7 * DAY
+    kept.run(1)
+    assert kept.traces("ann", AT) != [], "it may be the other way round: wrong now, and right before"
+    kept.run(59)
+    assert kept.traces("ann", AT) != []
+    kept.run(1)
+    assert kept.traces("ann", AT) == []
+
+
+def test_a_clock_that_jumps_to_and_fro_is_not_believed() -> None:
+    retention = Retention(7)
+    retention.due(NOW_MS + 30 * DAY)
+    for minute in range(300):
+        now_ms = NOW_MS + minute * SWEEP_MS + (minute % 50 == 49) * -DAY
+        assert retention.due(now_ms) is None and not retention.steady
+
+
 def test_many_rows_go_in_small_steps(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(consent_store, "EXPIRED_AT_ONCE", 7)
     kept.write(*(passage(f"rider-{number}", NOON_MS + number) for number in range(50)))

@@ -67,6 +67,7 @@ def upgrade() -> None:
         sa.Column("device", sa.String(32), nullable=False),
         sa.Column("sale", sa.Integer, nullable=False),
         sa.Column("question", sa.LargeBinary(32), nullable=False),
+        sa.Column("signature", sa.LargeBinary(256), nullable=False),
         sa.Column("to_day", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("device", "sale", name="pk_issued"),
         sqlite_with_rowid=False,
