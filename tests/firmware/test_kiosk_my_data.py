@@ -1,4 +1,4 @@
-"""The kiosk's engine before a rider who shows a pass: my data, erasing, withdrawing, and exchanges that are never lost."""
+"""The kiosk's engine before a rider who shows a pass: my data, erasing, withdrawing, exchanges that are never lost."""
 
 import unittest
 
