@@ -141,6 +141,12 @@ def test_the_commands(tmp_path: Path) -> None:
         ("2026-1", False, ["de", "en"]),
         ("2026-2", True, ["de", "en"]),
     ]
+    typo = tmp_path / "typo"
+    one_sentence(notice("list", "--data", typo), "typo", "is not there")
+    one_sentence(notice("list", "--data", tmp_path), "has no gateway's data in it")
+    one_sentence(notice("list", "--data", tmp_path / "own.toml"), "own.toml is a file")
+    one_sentence(notice("add", "2026-1", "--data", tmp_path / "own.toml"), "own.toml is a file")
+    assert not typo.exists() and {one.name for one in tmp_path.iterdir()} == {"data", "own.toml"}
     one_sentence(notice("add", tmp_path / "none.toml", *data), "none.toml", "cannot be read")
     assert notice("operator", "--name", "Lab", "--contact", "lab@example.org", *data).returncode == 0
     one_sentence(notice("operator", "--name", "{x}", "--contact", "y", *data), "operator's name", "without braces")
