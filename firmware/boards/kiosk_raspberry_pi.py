@@ -57,7 +57,7 @@ class KioskRaspberryPi:
         clock=clock_is_valid,
         paper_s=PAPER_S,
     ):
-        self.storage = FileStorage(folder)
+        self.storage = FileStorage(folder, durable=True)
         self._clock_is_valid = clock
         self._display = display
         self._shown = None

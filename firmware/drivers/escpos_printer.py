@@ -14,8 +14,7 @@ from escpos.escpos import Escpos
 
 from firmware.boards.kiosk_board import PRINT_DONE, PRINT_FAILED, PRINT_NOTHING
 from firmware.kiosk import receipt
-from firmware.kiosk.front import money
-from firmware.kiosk.texts import PAPER
+from firmware.kiosk.texts import PAPER, paid
 
 QR_LEVEL_M = 1  # escpos' number; a thermal print that has been in a pocket loses some
 QR_DOTS = 4
@@ -64,6 +63,9 @@ def print_document(printer, document, answers=True):
     except OSError:
         return PRINT_NOTHING
     try:
+        # Page 858 has western letters and the euro; only what it lacks is looked for in others, which fewer have.
+        printer.charcode("CP858")
+        printer.charcode("AUTO")
         if document["kind"] == "pass":
             if document["receipt"] is not None:
                 _receipt(printer, document)
@@ -93,7 +95,7 @@ def _pass(printer, document):
     if document["exchanged"]:
         printer.textln(texts["exchanged"])
     else:
-        printer.textln(texts["price"] % money(document["price_cents"], document["currency"]))
+        printer.textln(texts["price"] % paid(texts, document["price_cents"], document["currency"]))
     choice = texts[document["choice"]]
     printer.textln(choice % document["notice"] if document["choice"] == "research" else choice)
     printer.textln(texts["cash"])

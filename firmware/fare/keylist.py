@@ -56,10 +56,13 @@ class KeyList:
         return bool(self.hash)
 
     def accept(self, payload):
-        """NEW, SAME or REFUSED for a list (bytes) that came. A new one is durable when this returns."""
+        """NEW, SAME or REFUSED for a list (bytes) that came. A new one is durable then, unless the storage is full."""
         result = self._take(payload)
         if result == NEW:
-            self._storage.write(_FILE, payload)
+            try:
+                self._storage.write(_FILE, payload)
+            except OSError:
+                pass  # a full storage: the list holds until the next boot, and is retained at the broker
         return result
 
     def _take(self, payload):
@@ -85,6 +88,13 @@ class KeyList:
         for key in self.keys:
             if key.id == key_id:
                 return key
+        return None
+
+    def twin(self, key):
+        """The key of the other choice, of the same product and days; None where there is none."""
+        for other in self.keys:
+            if other.choice != key.choice and other.product == key.product and other.first == key.first:
+                return other
         return None
 
     def newest(self, product, choice, day):

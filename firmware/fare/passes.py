@@ -9,7 +9,7 @@ from firmware.fare import pass_token
 from firmware.fare.decision import REASONS, Decision
 from firmware.fare.keylist import KeyList
 from firmware.fare.passback import Passback
-from firmware.fare.rsa import verify_pss
+from firmware.fare.rsa import power, verify_pss
 from firmware.fare.spent import SpentPages, Used
 
 try:
@@ -26,9 +26,10 @@ _REFUSED = {reason: Decision(False, reason=reason) for reason in REASONS}
 class Fare:
     """What one gate knows of keys and of used passes. ``settings``: list_key, spent_pages, passback_ms, way."""
 
-    def __init__(self, settings, storage, verify=verify_pss):
+    def __init__(self, settings, storage, verify=verify_pss, toil=power):
         self._entry = settings.way == "entry"
         self._verify = verify
+        self._toil = toil
         self.keys = KeyList(storage, settings.list_key, verify)
         # An exit lets spent singles out, so it needs no pages.
         pages = settings.spent_pages if self._entry and settings.list_key is not None else 0
@@ -59,7 +60,14 @@ class Fare:
             return _REFUSED["not_yet_valid"]
         if day > key.to:
             return _REFUSED["expired"]
-        if not self._verify(key.n, pass_token.message(raw), pass_token.signature(raw)):
+        signature = pass_token.signature(raw)
+        good = self._verify(key.n, pass_token.message(raw), signature)
+        # How long a power takes depends on its modulus, and there is a key for each choice: who has a stopwatch would
+        # tell who agreed from when the lamp lights. So each pass costs the powers of both keys.
+        twin = self.keys.twin(key)
+        if twin is not None:
+            self._toil(twin.n, signature)
+        if not good:
             return _REFUSED["bad_signature"]
         nonce = pass_token.nonce(raw)
         nullifier = pass_token.nullifier(nonce)

@@ -53,6 +53,11 @@ def encode_pss(message, salt, size=MODULUS_BYTES):
     return block
 
 
+def power(n, signature):
+    """The public operation: ``signature`` to the exponent, modulo ``n``; nearly all the time of a verification."""
+    return pow(int.from_bytes(signature, "big"), EXPONENT, int.from_bytes(n, "big"))
+
+
 def verify_pss(n, message, signature):
     """Whether ``signature`` is one of ``message`` under the modulus ``n``."""
     return len(n) == MODULUS_BYTES and verify(n, message, signature, SALT_BYTES)

@@ -9,19 +9,21 @@ Rules:
 - Coins lie in an escrow until they are kept or returned. The kiosk gives no change: a coin too many gives all back.
 - Before the signature is there: ask again for a bounded time, else refund. Once it is there: always forward, unless the
   printer says that nothing at all was printed. An exchange never gives up: the gateway may have spent the old pass.
+  Only a refusal that proves that it has not ends one (``_proves_nothing_spent``).
 - Consent: nothing is preselected, silence is no answer (the money comes back). Where the notice's words are not at
   hand nobody can be asked, so the pass is a ``none`` one.
 - A rider who leaves leaves nothing: every way back to the start forgets them.
 
 Events: ("buy",) ("my_data",) ("choose", product) ("coin", cents) ("answer", True|False) ("cancel",) ("back",)
 ("taken",) ("show", 297 bytes or QR text) ("withdraw",) ("erase",) ("language", code)
-("signed", sale, signature) ("sign_refused", sale, reason) ("rows", list) ("rows_failed",) ("erased", count)
-("erase_failed",) ("fault", what) ("mended", what) ("notice", the gateway's notice as a dictionary)
-("printed",) ("print_failed",) ("print_failed", "nothing"); those three may name document["job"] last.
+("signed", sale, signature) ("sign_refused", sale, reason) ("rows", list, question) ("rows_failed", question)
+("erased", count, question) ("erase_failed", question) ("fault", what) ("mended", what)
+("notice", the gateway's notice as a dictionary) ("printed",) ("print_failed",) ("print_failed", "nothing"); those
+three may name document["job"] last.
 
 Effects: ("coins", True|False) ("escrow", "keep"|"return") ("sign", sale, key id in hex, blinded)
-("exchange", sale, key id in hex, blinded, nullifier in hex, last day of the old key) ("rows", tokens in hex)
-("erase", tokens in hex) ("print", document).
+("exchange", sale, key id in hex, blinded, nullifier in hex, last day of the old key) ("rows", tokens in hex, question)
+("erase", tokens in hex, question) ("print", document). ``question`` is a number that the answer brings back.
 """
 
 from binascii import hexlify
@@ -54,12 +56,14 @@ class Kiosk(MyData):
         self._own_faults = set()  # what was found out here, and is tried anew after a pause
         self._notice = notice
         self._job = 0
+        self._questions = 0  # the number of the last question about a rider's data
         self._now = 0
         self._epoch_ms = None
         self._allowed = _NEVER
         self._deadline = None  # the present state's time-out, in ticks
         self._retry = None  # ticks at which the signature is asked for, or the ticket printed, again
         self._pause = None  # ticks at which faults that nobody mends by hand are looked at again
+        self._asked = 1  # how often the open sale's signature was asked for; after a power cut nobody knows
         self._closing = False  # the escrow's effect was given out; the ledger may forget once it was carried out
         self._printed = False  # the pass of the open sale was printed in this boot
         self._accepting = None
@@ -281,7 +285,7 @@ class Kiosk(MyData):
 
     def _on_cancel(self):
         if self.state in (table.WITHDRAW, table.ERASE):
-            if self._waiting:
+            if self._waiting is not None:
                 self.ignored += 1
             else:
                 self._to(table.MY_DATA)
@@ -301,7 +305,7 @@ class Kiosk(MyData):
             self.language = code
 
     def _on_answer(self, yes):
-        if self._waiting:
+        if self._waiting is not None:
             self.ignored += 1
         elif self.state == table.ASK:
             self._choice = "research" if yes else "none"
@@ -309,9 +313,7 @@ class Kiosk(MyData):
         elif not yes:
             self._to(table.MY_DATA)
         else:
-            self._waiting = True
-            self._extend()
-            self._effects.append(("erase", self._tokens))
+            self._confirmed()
 
     # -- issuing
 
@@ -328,6 +330,7 @@ class Kiosk(MyData):
                 number, kind, product, choice, key.notice, key.id, key.n, key.first, key.to, nullifier, to_day
             )
             self._ledger.open(sale, nonce, inverse, blinded)
+            self._asked = 0
         except OSError:
             self._storage_failed()
             self._failed_unasked(kind, "storage")
@@ -344,6 +347,7 @@ class Kiosk(MyData):
         self._sorry(why)
 
     def _ask_signature(self):
+        self._asked += 1
         sale = self._ledger.sale
         key_id = hexlify(sale.key_id).decode()
         if sale.kind == books.BUY:
@@ -387,10 +391,18 @@ class Kiosk(MyData):
             self._refused(sale, reason)
 
     def _refused(self, sale, reason):
-        if sale.kind == books.EXCHANGE and reason == "bad_signature":
-            self._retry = ticks_add(self._now, self._settings.pause_ms)  # the old pass may be spent: never give up
+        if sale.kind == books.EXCHANGE and not self._proves_nothing_spent(reason):
+            self._why = reason
+            self._retry = ticks_add(self._now, self._settings.pause_ms)
         else:
             self._refund(reason)
+
+    def _proves_nothing_spent(self, reason):
+        """``spent``: another question has spent the old pass, or else ours would have got its signature again.
+        ``sale_used``: the gateway has another question under this number, so never took ours. Any other refusal proves
+        it only as the answer to the one question that was ever sent: an earlier one may have been taken before
+        the key's sale ended, the quota was used up or the lists differed."""
+        return reason in ("spent", "sale_used") or (reason != "bad_signature" and self._asked == 1)
 
     def _refund(self, why):
         """Decide against the pass. For an exchange there is no money: the old pass stays what it was."""
@@ -566,7 +578,7 @@ class Kiosk(MyData):
             return
         if state in (table.PAY, table.ASK):
             self._return_money()
-        elif state in (table.WITHDRAW, table.ERASE) and self._waiting:
+        elif state in (table.WITHDRAW, table.ERASE) and self._waiting is not None:
             self._sorry(UNREACHABLE)
             return
         self._home()

@@ -56,8 +56,8 @@ def plain(text):
     return "".join(out)
 
 
-def money(cents, currency):
-    return "%d.%02d %s" % (cents // 100, cents % 100, currency)
+def money(cents, currency, point):
+    return "%d%s%02d %s" % (cents // 100, point, cents % 100, currency)
 
 
 class Front:
@@ -83,7 +83,10 @@ class Front:
             return found
         if state == table.CHOOSE:
             found = [
-                ("%s %s" % (t[product], money(screen["prices"][product], screen["currency"])), ("choose", product))
+                (
+                    "%s %s" % (t[product], money(screen["prices"][product], screen["currency"], t["point"])),
+                    ("choose", product),
+                )
                 for product in sorted(screen["prices"], reverse=True)
             ]
             return found + [(t["back"], ("cancel",))]
@@ -127,7 +130,7 @@ class Front:
         t = self._texts(screen)
         state = screen["state"]
         if state == table.PAY:
-            said = [t[screen["product"]], t["missing"] % money(screen["missing_cents"], screen["currency"])]
+            said = [t[screen["product"]], t["missing"] % money(screen["missing_cents"], screen["currency"], t["point"])]
             if screen["why"]:
                 said.append(self._why(screen, t))
             return "\n".join(said)

@@ -174,8 +174,11 @@ class Ledger:
 
     def decide(self):
         """Overwrite the secrets: a signed sale is kept from now on, an unsigned one refunded."""
-        self._overwrite()
         sale = self.sale
+        if sale.signature is None and self._storage.read(SIGNED) is not None:
+            # Its writing failed, yet there it is: after a power cut it would say "keep the money".
+            self._storage.remove(SIGNED)
+        self._overwrite()
         sale.nonce = sale.inverse = sale.blinded = None
         self.stage = REFUNDING if sale.signature is None else KEEPING
 

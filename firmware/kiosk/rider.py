@@ -23,7 +23,7 @@ class Rider:
         self._old = None  # the pass that was shown
         self._tokens = None
         self._withdrawable = False
-        self._waiting = False
+        self._waiting = None  # the number of the question whose answer is waited for
         self._why = None
 
     def screen(self, now=None):
@@ -46,7 +46,7 @@ class Rider:
             "rows": self._rows,
             "erased": self._erased,
             "withdrawable": self._withdrawable,
-            "waiting": self._waiting,
+            "waiting": self._waiting is not None,
             "pass_text": None,
             "receipt": None,
             "list_hash": self._keys.hash,

@@ -1,15 +1,19 @@
-"""What a small display says, by language. Plain ASCII; every language has the same names (a test compares them).
+"""What a small display says, by language: plain ASCII. Every language has the same names (a test compares them).
 
-The touch page has texts of its own, and the notice comes from the gateway.
+The touch page has texts of its own, in the same words: pass, passage, gate; in German Ticket, Durchgang, Sperre.
+The notice comes from the gateway.
 """
+
+SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "INR": "₹"}  # of currencies; a display has the three letters
 
 TEXTS = {
     "en": {
-        "start": "Tickets. We don't ask who you are.",
-        "buy": "Buy a ticket",
+        "point": ".",
+        "start": "Passes. We don't ask who you are.",
+        "buy": "Buy a pass",
         "my_data": "My data",
         "language": "Deutsch",
-        "choose": "Which ticket?",
+        "choose": "Which pass?",
         "single": "Single",
         "day": "Day pass",
         "back": "Back",
@@ -19,11 +23,11 @@ TEXTS = {
         "no": "No",
         "yes": "Yes",
         "more": "Read on",
-        "issue": "Your ticket is being made.",
-        "hand_over_research": "Take your ticket. You said yes: rides are recorded.",
-        "hand_over_none": "Take your ticket. Rides are only counted.",
+        "issue": "Your pass is being made.",
+        "hand_over_research": "Take your pass. You said yes: passages are recorded.",
+        "hand_over_none": "Take your pass. You are only counted.",
         "taken": "I have it",
-        "show": "Hold your ticket to the scanner.",
+        "show": "Hold your pass to the scanner.",
         "waiting": "One moment.",
         "rows": "Recorded: %d",
         "no_rows": "Nothing is recorded.",
@@ -31,26 +35,27 @@ TEXTS = {
         "out": "Out",
         "erase": "Erase all this",
         "withdraw": "Stop recording",
-        "sure_erase": "Erase all rides recorded with this ticket for good?",
-        "sure_withdraw": "Erase all, and change the ticket for one that is never recorded?",
+        "sure_erase": "Erase all passages recorded under this pass for good?",
+        "sure_withdraw": "Erase all, and change the pass for one that is never recorded?",
         "out_of_order": "Out of order.",
-        "owed": "Money or ticket comes when it works again.",
+        "owed": "Money or pass comes when it works again.",
         "sorry": "Sorry, no.",
         "why": "Nothing was sold.",
         "why_no_change": "No change: coins are back. Pay exactly.",
         "why_unknown_coin": "Coins are back.",
         "why_unreachable": "The office does not answer.",
-        "why_malformed": "That is no ticket.",
-        "why_not_recorded": "This ticket is not recorded.",
+        "why_malformed": "That is no pass.",
+        "why_not_recorded": "This pass is not recorded.",
     },
     "de": {
+        "point": ",",
         "start": "Tickets. Wir fragen nicht, wer Sie sind.",
         "buy": "Ticket kaufen",
         "my_data": "Meine Daten",
         "language": "English",
         "choose": "Welches Ticket?",
-        "single": "Einzelfahrt",
-        "day": "Tageskarte",
+        "single": "Einzelticket",
+        "day": "Tagesticket",
         "back": "Zurueck",
         "home": "Anfang",
         "cancel": "Geld zurueck",
@@ -59,8 +64,8 @@ TEXTS = {
         "yes": "Ja",
         "more": "Weiter",
         "issue": "Ihr Ticket entsteht.",
-        "hand_over_research": "Nehmen Sie Ihr Ticket. Sie sagten ja: Fahrten werden aufgezeichnet.",
-        "hand_over_none": "Nehmen Sie Ihr Ticket. Fahrten werden nur gezaehlt.",
+        "hand_over_research": "Nehmen Sie Ihr Ticket. Sie sagten ja: Durchgaenge werden aufgezeichnet.",
+        "hand_over_none": "Nehmen Sie Ihr Ticket. Sie werden nur gezaehlt.",
         "taken": "Ich habe es",
         "show": "Halten Sie Ihr Ticket an den Leser.",
         "waiting": "Einen Moment.",
@@ -87,29 +92,33 @@ TEXTS = {
 # What the printer prints; printers have more letters than small displays.
 PAPER = {
     "en": {
-        "single": "Single ride",
+        "point": ".",
+        "money": "{currency}{amount}",
+        "single": "Single",
         "day": "Day pass",
         "valid": "Valid %s to %s (service days)",
-        "research": "You said yes: rides are recorded (notice %s).",
-        "none": "Rides are only counted.",
-        "cash": "Treat it like cash. Whoever has this code can use it, and see what is recorded with it.",
-        "exchanged": "In exchange for your old ticket, which gates refuse from now on.",
+        "research": "You said yes: passages are recorded (notice %s).",
+        "none": "This pass is never recorded: you are only counted.",
+        "cash": "Treat it like cash. Whoever has this code can use it, and see what is recorded under it.",
+        "exchanged": "In exchange for your old pass, which entry gates refuse from now on.",
         "price": "Paid: %s",
-        "list": "Key list (the same on every ticket of the day):",
+        "list": "Key list (the same on every pass of the day):",
         "receipt": "Consent receipt",
-        "keep": "Keep this apart from the ticket.",
+        "keep": "Keep this apart from the pass.",
         "erasure": "Erasure",
         "erased": "Records erased: %d",
         "time": "Time, to a quarter of an hour: %s UTC",
     },
     "de": {
-        "single": "Einzelfahrt",
-        "day": "Tageskarte",
+        "point": ",",
+        "money": "{amount} {currency}",
+        "single": "Einzelticket",
+        "day": "Tagesticket",
         "valid": "Gültig %s bis %s (Betriebstage)",
-        "research": "Sie sagten ja: Fahrten werden aufgezeichnet (Hinweis %s).",
-        "none": "Fahrten werden nur gezählt.",
-        "cash": "Behandeln Sie es wie Bargeld. Wer den Code hat, kann ihn benutzen und sehen, was aufgezeichnet ist.",
-        "exchanged": "Im Tausch gegen Ihr altes Ticket, das die Sperren von nun an abweisen.",
+        "research": "Sie sagten ja: Durchgänge werden aufgezeichnet (Hinweis %s).",
+        "none": "Dieses Ticket wird nie aufgezeichnet: Sie werden nur gezählt.",
+        "cash": "Achten Sie darauf wie auf Bargeld. Wer den Code hat, kann damit fahren und sieht, was aufgezeichnet ist.",
+        "exchanged": "Im Tausch gegen Ihr altes Ticket, das die Eingänge von nun an abweisen.",
         "price": "Bezahlt: %s",
         "list": "Schlüsselliste (auf jedem Ticket des Tages gleich):",
         "receipt": "Einwilligungsbeleg",
@@ -119,3 +128,9 @@ PAPER = {
         "time": "Zeit, auf die Viertelstunde: %s UTC",
     },
 }
+
+
+def paid(texts, cents, currency):
+    """An amount on paper, in the form in which the touch page says it; ``texts``: PAPER's of one language."""
+    amount = "%d%s%02d" % (cents // 100, texts["point"], cents % 100)
+    return texts["money"].format(amount=amount, currency=SIGNS.get(currency, currency + " "))

@@ -1,8 +1,9 @@
 """The kiosk's questions to the gateway, over HTTP (docs/passes.md, "Buying"). CPython only: one thread waits.
 
 Rules: a question is sealed with the kiosk's key, its path in the topic's place, and is sent again with the *same bytes*
-until its time is up; the answer counts only with the gateway's seal and the same ``ask``. Whatever else comes back, or
-nothing, is "unreachable": this file decides nothing about money. Tokens are in no log and no address.
+until its time is up; the answer counts only with the gateway's seal and the same ``ask``. An exchange is sent once: the
+engine must know whether a refusal answers the only question that was ever sent, and asks again itself. Whatever else
+comes back, or nothing, is "unreachable": this file decides nothing about money. Tokens are in no log and no address.
 
 ``ask(effect)`` takes the engine's "sign", "exchange", "rows" and "erase" effects and ("notice", version), and returns
 at once; ``answers()`` gives what has come since, as the engine's events. ``wake`` is called, from the thread, when
@@ -26,6 +27,7 @@ ROWS = "/v1/my-data"
 ERASE = "/v1/my-data/erase"
 NOTICE = "/v1/notices/"
 ANSWER_MAX_BYTES = 1 << 20
+TOKENS_MAX = 62  # of one question (docs/passes.md)
 _UNREACHABLE = "unreachable"
 
 
@@ -99,14 +101,15 @@ class KioskHttp:
             if name == "exchange":
                 return self._signature(EXCHANGE, effect, ',"nullifier":"%s","to":%d' % (effect[4], effect[5]))
             if name == "rows":
-                return ("rows", self._my_data(ROWS, effect[1])["rows"])
+                return ("rows", self._my_data(ROWS, effect[1])["rows"], effect[2])
             if name == "erase":
-                return ("erased", self._my_data(ERASE, effect[1])["erased"])
+                return ("erased", self._erased(effect[1]), effect[2])
             return ("notice", self._json(self._until("GET", NOTICE + effect[1], None)))
         except (NoAnswer, KeyError, TypeError) as error:
             self.last_error = str(error) or "the answer has not its form"
-            failed = {"rows": ("rows_failed",), "erase": ("erase_failed",), "notice": None}
-            return failed[name] if name in failed else ("sign_refused", effect[1], _UNREACHABLE)
+            if name in ("rows", "erase"):
+                return (name + "_failed", effect[2])
+            return None if name == "notice" else ("sign_refused", effect[1], _UNREACHABLE)
 
     def _signature(self, path, effect, more):
         _, sale, key_id, blinded = effect[:4]
@@ -114,7 +117,8 @@ class KioskHttp:
         blinded = b2a_base64(blinded).strip().decode()
         body = '{"v":1,"device":"%s","ask":"%s","sale":%d,"key":"%s","blinded":"%s"%s}'
         question = self._seal.close(path, (body % (self._device, ask, sale, key_id, blinded, more)).encode())
-        answer = self._until("POST", path, question, lambda answer: self._opened(path, answer, ask))
+        again = path != EXCHANGE
+        answer = self._until("POST", path, question, lambda answer: self._opened(path, answer, ask), again)
         if "refused" in answer:
             return ("sign_refused", sale, str(answer["refused"])[:32])
         try:
@@ -136,6 +140,13 @@ class KioskHttp:
         body = ('{"tokens":[%s]}' % ",".join('"%s"' % token for token in tokens)).encode()
         return self._until("POST", path, body, self._json)
 
+    def _erased(self, tokens):
+        """How many rows are gone. Erasing twice is erasing, so a failure on the way is asked again as a whole."""
+        count = 0
+        for at in range(0, len(tokens), TOKENS_MAX):
+            count += self._my_data(ERASE, tokens[at : at + TOKENS_MAX])["erased"]
+        return count
+
     @staticmethod
     def _json(answer):
         try:
@@ -146,15 +157,16 @@ class KioskHttp:
             raise NoAnswer("the answer is no object")
         return found
 
-    def _until(self, method, path, body, read=None):
-        """The answer, read; the same bytes are sent again until the time is up."""
+    def _until(self, method, path, body, read=None, again=True):
+        """The answer, read; the same bytes are sent again until the time is up, unless ``again`` is False."""
         until = time.monotonic() + self._budget_s
         while True:
             try:
                 answer = self._once(method, path, body)
                 return answer if read is None else read(answer)
             except NoAnswer as error:
-                if time.monotonic() + self._pause_s >= until or self._closed.wait(self._pause_s):
+                late = not again or time.monotonic() + self._pause_s >= until
+                if late or self._closed.wait(self._pause_s):
                     raise error
 
     def _once(self, method, path, body):

@@ -47,6 +47,7 @@ class Reporter:
         self._open_day = self._first_number(self._day)
         last = storage.read(_LAST)
         self._last = int(last) if last else None  # the `to` of the tally before
+        self.tallies = 0  # closed since boot
         self._boundary = None  # the last one that was looked at; not known at boot
         # Epoch ms between which ``tick`` has nothing to do: one interval of one service day, once it was looked at.
         self._quiet_from = self._quiet_until = 0
@@ -174,6 +175,7 @@ class Reporter:
         self._held_start = None
 
     def _close_tally(self, boundary):
+        self.tallies += 1
         day_start_ms = self._settings.day_start_ms
         # A tally never crosses the end of its service day, however late it is closed.
         day_end = (service_day(self._tally_start, day_start_ms) + 1) * DAY_MS + day_start_ms

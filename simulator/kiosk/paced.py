@@ -19,8 +19,7 @@ from typing import Any
 from firmware.boards.storage import FileStorage
 from firmware.kiosk import receipt
 from firmware.kiosk.config import KioskSettings
-from firmware.kiosk.front import money
-from firmware.kiosk.texts import PAPER
+from firmware.kiosk.texts import PAPER, paid
 from firmware.link.kiosk_http import KioskHttp
 from firmware.link.mqtt import MqttLink
 from firmware.report.seal import Seal
@@ -70,11 +69,11 @@ def paper(document: Mapping[str, Any]) -> dict[str, Any]:
     if document["kind"] != "pass":
         lines = [texts["erased"] % document["erased"], texts["time"] % receipt.clock(document["time"])]
         return {"pass_text": None, "title": texts["erasure"], "lines": lines, "receipt": None}
-    paid = texts["price"] % money(document["price_cents"], document["currency"])
+    price = texts["price"] % paid(texts, document["price_cents"], document["currency"])
     choice = texts[document["choice"]]
     lines = [
         texts["valid"] % (receipt.date(document["valid_from"]), receipt.date(document["valid_to"])),
-        texts["exchanged"] if document["exchanged"] else paid,
+        texts["exchanged"] if document["exchanged"] else price,
         choice % document["notice"] if document["choice"] == "research" else choice,
         texts["list"],
         document["list_hash"],

@@ -15,11 +15,12 @@ What is claimed is then held against the truth: it counts when it is true of exa
 that asks the truth first; an operator would not know which handle to look at, and this makes the attack stronger, not
 weaker.
 
-What is not a location, and why. A tally of ten says of each of them "one of ten"; that is what it is for. A nullifier
-in a `spent` record is a random number that is seen once, and nothing that the operator has carries it a second time but
-the spent set, which keeps no gate and no time; so it places a pass, and nobody's. Whoever *knows a pass's nonce* (a
-kiosk that lies, a photograph) recognises it and does locate its rider: that is another attack, with its own figure in
-docs/attacks.md, and so is what the number of nullifiers tells about products.
+What is not a location, and why. A tally of ten says of each of them "one of ten"; that is what it is for. That just
+one of them passed in its last interval is likely and doesn't follow: `attacks.tenths` guesses so, with a figure of
+its own. A nullifier in a `spent` record is a random number that is seen once, and nothing that the operator has
+carries it a second time but the spent set, which keeps no gate and no time; so it places a pass, and nobody's.
+Whoever *knows a pass's nonce* (a kiosk that lies, a photograph) recognises it and does locate its rider: that is
+another attack, with its own figure in docs/attacks.md, and so is what the number of nullifiers tells about products.
 
 Pure: no I/O. It costs time in proportion to the log, and to the square of the tallies of one gate for (3).
 """

@@ -36,6 +36,8 @@ _WORDS = """
   straight through a gate is found by a *curious* operator, one who notes when each kiosk asked (the gateway
   does not), as far as the gate tells when. Who bought ahead is not found. What the kiosks asked and were
   answered has no eight bytes in common with any other message or row: {common} of {asked:,} questions.
+- **The choice.** Each question names its key, so the product and the choice. Who notes the questions' times and
+  sees the kiosk knows what each buyer chose; what is stored says only how many chose what.
 - **Two days.** No number joins two days. Habits do, for those who agreed: who passes the same gates at the same time
   each morning looks alike, at any resolution.
 - **Order.** A physical gate holds what it has for a quarter hour and shuffles it: the order of arrival says nothing.

@@ -61,7 +61,7 @@ def buy(page: Watched, consent: bool, pictures: Path, prefix: str) -> str:
     picture("start")
     press(page, "#buy", "choose")
     press(page, "#choose-single", "pay")
-    page.page.get_by_role("button", name="€2", exact=False).first.scroll_into_view_if_needed()
+    page.page.get_by_role("button", name="2 €", exact=False).first.scroll_into_view_if_needed()
     picture("pay")
     page.page.locator("#machine button.coin").first.click()
     page.until("() => document.querySelector('.scene-ask') !== null")

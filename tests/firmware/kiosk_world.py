@@ -130,11 +130,8 @@ class World:
                 answers.append(self._asked(effect))
             elif name == "print":
                 answers.append(self._print(effect[1]))
-            elif name == "rows":
-                answers.append(("rows", []) if self.network == FINE else ("rows_failed",))
-            elif name == "erase":
-                self.erased += 1
-                answers.append(("erased", 3) if self.network == FINE else ("erase_failed",))
+            elif name in ("rows", "erase"):
+                answers.append(self._my_data(effect))
         for answer in answers:
             self.tell(*answer)
 
@@ -144,6 +141,12 @@ class World:
         answer = self.office.sign(effect)
         self.points.pass_by()
         return answer if self.network == FINE else ("sign_refused", effect[1], "unreachable")
+
+    def _my_data(self, effect: "tuple[Any, ...]") -> "tuple[Any, ...]":
+        if effect[0] == "rows":
+            return ("rows", [], effect[2]) if self.network == FINE else ("rows_failed", effect[2])
+        self.erased += 1
+        return ("erased", 3, effect[2]) if self.network == FINE else ("erase_failed", effect[2])
 
     def _print(self, document: "dict[str, Any]") -> "tuple[Any, ...]":
         if self.printer == "nothing":

@@ -153,6 +153,24 @@ class Deciding(unittest.TestCase):
             forged = raw[:1] + raw_of(other)[1:9] + raw[9:]
             self.assertEqual(self.refused(make(), forged), "bad_signature")
 
+    def test_a_pass_costs_the_powers_of_both_choices_keys_whichever_it_is(self) -> None:
+        powers: "list[Any]" = []
+
+        def verify(n: bytes, message: "Any", signature: bytes) -> bool:
+            powers.append(n)
+            return True
+
+        fare = Fare(settings(passes={"list_key": LIST_KEY}), MemoryStorage(), verify, lambda n, _: powers.append(n))
+        fare.keys.accept(key_list())
+        costs = []
+        for name in ("single research", "single none", "day research", "day none"):
+            powers.clear()
+            self.assertTrue(fare.decide(text(name), DAY, 0).accepted, name)
+            costs.append(sorted(powers))
+        self.assertEqual([len(cost) for cost in costs], [2, 2, 2, 2])
+        self.assertEqual((costs[0], costs[2]), (costs[1], costs[3]))
+        self.assertNotEqual(costs[0], costs[2])
+
     def test_one_bit_flipped_anywhere(self) -> None:
         fare = make()
         raw = raw_of("single none")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import secrets
 from itertools import islice
+from typing import Any
 
+import gmpy2
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given
@@ -56,6 +59,24 @@ def test_the_factor_is_fresh_and_invertible() -> None:
     drawn = iter([0, int(KEY.p), 7])
     assert isinstance(signing.blind_sign(KEY, (5).to_bytes(256, "big"), lambda _: next(drawn)), bytes)
     assert next(drawn, None) is None, "a factor that shares one with the modulus is drawn again"
+
+
+def test_the_secret_exponents_never_meet_what_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Base blinding, and the operation whose time does not tell of its exponent: once for each prime."""
+    bases: list[tuple[int, int]] = []
+    really = gmpy2.powmod_sec
+
+    def watched(base: Any, exponent: Any, modulus: Any) -> Any:
+        bases.append((int(base), int(modulus)))
+        return really(base, exponent, modulus)
+
+    monkeypatch.setattr(gmpy2, "powmod_sec", watched)
+    sent = secrets.randbelow(int(KEY.n) - 1) + 1
+    for _ in range(2):
+        assert isinstance(signing.blind_sign(KEY, sent.to_bytes(256, "big")), bytes)
+    assert sorted(modulus for _, modulus in bases) == sorted([int(KEY.p), int(KEY.q)] * 2)
+    assert all(base != sent % modulus for base, modulus in bases)
+    assert len(set(bases)) == 4, "the same question is blinded anew"
 
 
 def test_other_keys_are_refused_and_nothing_of_a_key_shows() -> None:

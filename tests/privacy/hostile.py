@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from simulator.linkage.week import DAY_START_MS, FIRST_DAY, SINGLE, Sale
-from tests.gateway.support import batch, irregular, passage, sealed, tally
-from tests.privacy.week import SITE, Ran, office
+from simulator.linkage.week import DAY_START_MS, FIRST_DAY, SINGLE
+from tests.gateway.support import batch, irregular, passage, sealed, spent, tally
+from tests.passes import Issuer, single
+from tests.privacy.week import SITE, Ran
 
 THIEF, OTHER = "north-1", "north-2"
 QUARTER_MS = 900_000
@@ -41,7 +42,7 @@ def send(ran: Ran, topic: str, payload: bytes) -> str:
     for row in after["quarantine"]:
         if row["count"] != refused.get((row["reason"], row["device"]), 0):
             return str(row["reason"])
-    kinds = ("passages", "tallies", "irregulars", "dailies", "notices")
+    kinds = ("passages", "tallies", "irregulars", "dailies", "notices", "spent")
     return "stored" if any(before[kind] != after[kind] for kind in kinds) else "not stored"
 
 
@@ -84,11 +85,23 @@ def with_a_stolen_key(ran: Ran) -> list[Attempt]:
                 )
             ),
         ),
+        ("as used: a single that it has seen", lambda: say(spent(nullifiers=["5a" * 16]))),
+        ("a key list of its own, to all gates", lambda: _gates_take_list(ran)),
         ("a record that was stored before, changed", lambda: say(passage(7, at=quarter_ms), 0)),
         ("a record far ahead", lambda: say(passage(8, at=quarter_ms), mark() + 1_000)),
     ]
     made = [Attempt(what, attempt()) for what, attempt in attempts]
     return [*made, Attempt("then the gate's own next passages", _lost_afterwards(ran))]
+
+
+def _gates_take_list(ran: Ran) -> str:
+    """A list that is well made, newer, and signed with a key that is not the network's."""
+    before = {gate.gate.fare.keys.hash for gate in ran.gates.values() if gate.gate is not None}
+    forged = Issuer().key_list(1_000_000, [single("none", FIRST_DAY)])
+    ran.gateway.network.publish(f"gateline/1/{SITE}/passes/keys", forged, retain=False)
+    ran.gateway.network.scheduler.run_until(ran.gateway.network.scheduler.now_ms + 2_000)
+    after = {gate.gate.fare.keys.hash for gate in ran.gates.values() if gate.gate is not None}
+    return "not taken" if before == after and len(after) == 1 else "taken"
 
 
 def _lost_afterwards(ran: Ran) -> str:
@@ -98,8 +111,7 @@ def _lost_afterwards(ran: Ran) -> str:
     riders = 20
     before = len(ran.gateway.rows()["passages"])
     for number in range(riders):
-        sale = Sale(0, "somebody", "kiosk-north", FIRST_DAY * DAY_MS, SINGLE, True, False)
-        sold = office().sell(sale, bytes([200 + number]) * 32).medium
+        sold = ran.gateway.sell("kiosk-north", SINGLE, "research", bytes([200 + number]) * 32).medium
         ran.gates[THIEF].tap_and_walk(network.now_ms + 10_000 * (number + 1), sold)
     scheduler.run_until(scheduler.now_ms + 2 * QUARTER_MS)
     lost = riders - (len(ran.gateway.rows()["passages"]) - before)

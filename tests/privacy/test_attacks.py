@@ -122,6 +122,8 @@ def test_what_a_stolen_key_can_say_and_cannot(ran: Ran) -> None:
     strict = "not_allowed" if ran.site_class == "physical" else "stored"
     for what in ("the moment of a passage", "one irregular passage", "a tally of one, in the middle of the day"):
         assert said[what] == strict
+    assert said["a key list of its own, to all gates"] == "not taken"
+    assert said["as used: a single that it has seen"] == "stored"
     assert said["a record that was stored before, changed"] == said["a record far ahead"] == "not stored"
 
 

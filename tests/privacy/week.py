@@ -7,16 +7,15 @@ the kiosks' questions with times. Time is virtual on both sides; nothing waits.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 from unittest.mock import patch
 
 from firmware.fare.blind import blind, finalize
-from gateway.admission.rules import Admitted
 from gateway.devices.provisioning import GATEWAY_USER, Provisioning
 from gateway.devices.registry import Registry
 from gateway.ingest import pipeline as ingest
@@ -26,15 +25,15 @@ from gateway.ingest.intake import Quarantine
 from gateway.ingest.observer import Observer
 from gateway.ingest.pipeline import Pipeline
 from gateway.live.state import LiveState
-from gateway.passes.agreement import Agreement
-from gateway.protocol.records import Spent
-from gateway.protocol.topics import passes_topic
-from gateway.store import tables
+from gateway.passes.defaults import DEFAULT_QUOTA
+from gateway.passes.keyfiles import KeyFiles
+from gateway.passes.office import Office
 from gateway.store.database import Database
 from gateway.store.directory import Directory
 from gateway.store.facts import read_rows
+from gateway.store.passes import PassStore
 from gateway.store.queries import Queries
-from gateway.store.store import Store, Transaction
+from gateway.store.store import Store
 from simulator.clock import Scheduler, rng
 from simulator.linkage.attacks import Question
 from simulator.linkage.devices import Network, WeekGate
@@ -42,22 +41,22 @@ from simulator.linkage.evidence import Message
 from simulator.linkage.score import Known
 from simulator.linkage.week import (
     DAY_START_MS,
-    DAYS,
     ENTRIES,
     FIRST_DAY,
     GATES,
-    SINGLE,
+    KIOSKS,
+    Passage,
     Sale,
     Week,
     day_start,
     draw_week,
     service_day,
 )
-from tests.passes import Issuer, day_pass, single
 
 SITE = "twin"
-START_MS = day_start(FIRST_DAY)
+START_MS = day_start(FIRST_DAY - 1)  # some buy on the day before
 SEED = 4
+OFFICE_MS = 900_000
 CHOICES = ("research", "none")
 ENTRY_GATES = {gate for gates in ENTRIES.values() for gate in gates}
 
@@ -79,8 +78,8 @@ class _Desk:
     def acknowledge(self, message: Arrived) -> None:
         """The network in memory has acknowledged it already."""
 
-    def publish(self, topic: str, payload: bytes) -> None:
-        self._network.publish(topic, payload)
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        self._network.publish(topic, payload, retain)
 
     def wake(self) -> None:
         """Nobody waits."""
@@ -94,46 +93,8 @@ class Sold(NamedTuple):
     answer: bytes
 
 
-class Office:
-    """Who issues the week's passes, and signs a key list for each service day a day ahead.
-
-    The kiosk's side of a sale is the firmware's (fare/blind.py), with the system's randomness; the signature is a plain
-    RSA operation on what was blinded. Only the numbers are drawn from the week's seed, so that it comes out the same.
-    """
-
-    def __init__(self) -> None:
-        self.issuer = Issuer()
-        self._singles = {choice: single(choice, FIRST_DAY - 2) for choice in CHOICES}
-        days = range(FIRST_DAY, FIRST_DAY + DAYS + 1)
-        self._days = {(choice, day): day_pass(choice, day) for day in days for choice in CHOICES}
-
-    def key_list(self, day: int) -> bytes:
-        """The list that holds on a service day: its day passes, tomorrow's, and the singles."""
-        keys = [*self._singles.values(), *(self._days[choice, one] for one in (day, day + 1) for choice in CHOICES)]
-        return self.issuer.key_list(day, keys)
-
-    def sell(self, sale: Sale, nonce: bytes) -> Sold:
-        """The pass, and what the gateway sees of it."""
-        choice = CHOICES[0] if sale.consent else CHOICES[1]
-        key = self._singles[choice] if sale.product == SINGLE else self._days[choice, service_day(sale.at_ms)]
-        numbers = key.private.private_numbers()
-        n, head = numbers.public_numbers.n, b"\x01" + key.id
-        modulus = n.to_bytes(256, "big")
-        blinded, inverse = blind(modulus, nonce + head, secrets.token_bytes)
-        answer = pow(int.from_bytes(blinded, "big"), numbers.d, n).to_bytes(256, "big")
-        signature = finalize(modulus, nonce + head, answer, inverse)
-        assert signature is not None, "a kiosk would not hand this over"
-        return Sold(head + nonce + signature, blinded, answer)
-
-
-@cache
-def office() -> Office:
-    """One for all weeks of a run: sixteen key pairs take a while."""
-    return Office()
-
-
 class Gateway:
-    """The gateway's ingest on virtual time, over a database in `folder`."""
+    """The gateway's ingest and its issuer of passes on virtual time, over a database in `folder`."""
 
     def __init__(self, folder: Path, network: Network, site_class: str) -> None:
         self.folder = folder
@@ -148,7 +109,8 @@ class Gateway:
         }
         for gate, settings in self.settings.items():
             settings["lane"] = {"way": "entry" if gate in ENTRY_GATES else "exit"}
-            settings["passes"] = {"list_key": office().issuer.list_key}
+        for kiosk in KIOSKS.values():
+            provisioning.add_device(SITE, kiosk, site_class, DAY_START_MS, "kiosk")
         self.registry = Registry(directory)
         self.registry.load()
         self.live = LiveState()
@@ -160,7 +122,20 @@ class Gateway:
         self.pipeline = Pipeline(
             consumer, self.registry, Store(self.database), queries, self.live, lambda: self.failures.append("ingest")
         )
-        self.observer = Observer(consumer, self.registry, self.live, self.pipeline, lambda: None, Agreement())
+        self.office = Office(
+            KeyFiles(directory),
+            PassStore(self.database),
+            self.registry.devices,
+            lambda: "2026-1",
+            lambda: network.now_ms,
+            lambda: None,
+            DEFAULT_QUOTA,
+            OFFICE_MS / 1000,
+        )
+        self.office.load()
+        self.office._publisher = self.desk
+        self.observer = Observer(consumer, self.registry, self.live, self.pipeline, lambda: None, self.office.agreement)
+        self._sales = 0
         network.listen = self.listen
 
     def listen(self, at_ms: int, topic: str, payload: bytes) -> None:
@@ -180,6 +155,26 @@ class Gateway:
         due_ms = self.pipeline._replies.next_deadline_ms()
         if due_ms is not None:
             self.network.scheduler.at(max(self.network.scheduler.now_ms, due_ms - START_MS), self.step)
+
+    def tend(self) -> None:
+        """The office's round: missing keys, the list, pages of the spent set. Again after OFFICE_MS."""
+        self.office.step(self.network.now_ms / 1000)
+        self.network.scheduler.after(OFFICE_MS, self.tend)
+
+    def sell(self, kiosk: str, product: str, choice: str, nonce: bytes) -> Sold:
+        """A sale now: the kiosk's side is the firmware's, with the system's randomness; the issuer signs blindly."""
+        today = service_day(self.network.now_ms)
+        fits = [key for key in self.office.keyring.listed() if (key.product, key.choice) == (product, choice)]
+        key = max((key for key in fits if key.first <= today <= key.sold_to), key=lambda one: one.first)
+        head = b"\x01" + bytes.fromhex(key.id)
+        blinded, inverse = blind(key.modulus, nonce + head, secrets.token_bytes)
+        sender = self.registry.find(SITE, kiosk, self.network.now_ms).sender
+        self._sales += 1
+        answer = self.office.issuer.sign(sender, self._sales, key.id, blinded, self.network.now_ms)
+        assert isinstance(answer, bytes), answer
+        signature = finalize(key.modulus, nonce + head, answer, inverse)
+        assert signature is not None, "a kiosk would not hand this over"
+        return Sold(head + nonce + signature, blinded, answer)
 
     def rows(self) -> dict[str, list[dict[str, Any]]]:
         """Every row of every table."""
@@ -202,21 +197,6 @@ class Ran:
 
 
 @contextmanager
-def _as_the_store_takes_it() -> Iterator[None]:
-    """Where the store has no spent set yet, `spent` records go no further than the log."""
-    if "spent" in tables.metadata.tables:
-        yield
-        return
-    add_records = Transaction.add_records
-
-    def all_but_spent(transaction: Transaction, admitted: Iterable[Admitted]) -> int:
-        return add_records(transaction, [one for one in admitted if not isinstance(one.record, Spent)])
-
-    with patch.object(Transaction, "add_records", all_but_spent):
-        yield
-
-
-@contextmanager
 def run_week(folder: Path, site_class: str, week: Week | None = None, seed: int = SEED) -> Iterator[Ran]:
     """The week through gates and gateway; the gateway stays open for what is tried on it afterwards."""
     week = draw_week(seed) if week is None else week
@@ -224,24 +204,27 @@ def run_week(folder: Path, site_class: str, week: Week | None = None, seed: int 
     network = Network(scheduler, START_MS)
     gateway = Gateway(folder, network, site_class)
     with (
-        _as_the_store_takes_it(),
         closing(gateway.database),
         patch.object(ingest, "monotonic_ms", lambda: network.now_ms),
     ):
-        for day in range(FIRST_DAY, FIRST_DAY + DAYS):
-            # So each day's keys are out a day ahead.
-            scheduler.at(
-                day_start(day) - START_MS,
-                partial(network.publish, passes_topic(SITE, "keys"), office().key_list(day), True),
-            )
-        scheduler.run_until(0)
+        gateway.tend()
         gates = {name: WeekGate(network, gateway.settings[name], seed=seed) for name in GATES}
         for gate in gates.values():
             gate.start()
         nonces = {sale.number: rng(seed, "nonce", sale.number).randbytes(32) for sale in week.sales}
-        sold = {sale.number: office().sell(sale, nonces[sale.number]) for sale in week.sales}
+        sold: dict[int, Sold] = {}
+        rides: dict[int, list[Passage]] = {}
         for passage in week.passages:
-            gates[passage.gate].tap_and_walk(passage.tap_ms, sold[passage.sale].medium)
+            rides.setdefault(passage.sale, []).append(passage)
+
+        def sell(sale: Sale) -> None:
+            choice = CHOICES[0] if sale.consent else CHOICES[1]
+            sold[sale.number] = gateway.sell(sale.kiosk, sale.product, choice, nonces[sale.number])
+            for passage in rides[sale.number]:
+                gates[passage.gate].tap_and_walk(passage.tap_ms, sold[sale.number].medium)
+
+        for sale in week.sales:
+            scheduler.at(sale.at_ms - START_MS, partial(sell, sale))
         scheduler.run_until(week.end_ms - START_MS + 3_600_000)
         for gate in gates.values():
             assert gate.gate is not None and len(gate.gate.outbox) == 0, f"{gate.name} has not told everything"

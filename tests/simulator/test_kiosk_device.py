@@ -16,6 +16,7 @@ from gpiozero.pins.mock import MockFactory
 from firmware.boards import board as b
 from firmware.boards import kiosk_board as k
 from firmware.boards import kiosk_raspberry_pi as pi
+from firmware.boards import storage
 from firmware.drivers import escpos_printer
 from firmware.fare.pass_token import parse
 from simulator.clock import Scheduler
@@ -59,9 +60,9 @@ class OfficeClient:
         elif effect[0] == "notice":
             answer = ("notice", NOTICE)
         elif effect[0] == "rows":
-            answer = ("rows", [{"way": "entry", "gate": "gate-1", "at": MORNING_MS}])
+            answer = ("rows", [{"way": "entry", "gate": "gate-1", "at": MORNING_MS}], effect[2])
         else:
-            answer = ("erased", 1)
+            answer = ("erased", 1, effect[2])
         self._scheduler.after(self.delay_ms, lambda: self._come(answer))
 
     def _come(self, answer: tuple[Any, ...]) -> None:
@@ -115,7 +116,7 @@ class Rig:
 
 def test_a_rider_buys_with_buttons_and_coins_alone() -> None:
     rig = Rig()
-    assert rig.board.display[-2:] == ["1 Buy a ticket", "2 My data  3 Deutsch"]
+    assert rig.board.display[-2:] == ["1 Buy a pass", "2 My data  3 Deutsch"]
     rig.board.press(0)
     assert rig.state == "choose"
     rig.board.press(0)
@@ -414,6 +415,17 @@ def test_the_right_magnet_is_pulled_and_let_go(tmp_path: Path) -> None:
         hands.close()
 
 
+def test_a_real_kiosks_storage_waits_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hands = PiHands(tmp_path / "flash")
+    synced: list[int] = []
+    monkeypatch.setattr(storage, "_fsync", synced.append)
+    try:
+        hands.board.storage.write("sale", b"1")
+    finally:
+        hands.close()
+    assert len(synced) == 2  # the file, the folder
+
+
 def test_a_scanner_on_a_serial_line_is_a_medium(tmp_path: Path) -> None:
     code = tmp_path / "scanner"
     code.write_bytes(b"\r\nABCDEF\r\n")
@@ -494,7 +506,7 @@ def test_the_paper_has_code_list_hash_and_the_receipt_cut_off_before_it() -> Non
     # GS ( k, function 180: store the symbol's data; 476 characters and three of the function's own.
     assert b"\x1d(k\xdf\x011P0" + b"ABCD" * 119 in ticket
     assert (b"0123456789abcdef" * 4) in ticket
-    assert b"2025-11-08" in ticket and b"3.00 EUR" in ticket
+    assert b"2025-11-08" in ticket and b"\x1bt\x13" in out and b"Paid: \xd53.00\n" in ticket  # page 19: 858
     assert b"00112233445566778899aabbccddeeff" not in ticket
 
 

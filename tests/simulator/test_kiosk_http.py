@@ -132,6 +132,16 @@ def test_the_same_bytes_are_sent_again_until_an_answer_comes(gateway: Gateway, c
     assert len(gateway.asked) == 3 and len({body for _, _, body in gateway.asked}) == 1
 
 
+def test_an_exchange_is_sent_once_so_that_its_refusal_proves_something(gateway: Gateway, client: KioskHttp) -> None:
+    gateway.answer = lambda path, body: (
+        (503, b"busy") if len(gateway.asked) < 2 else sealed(path, body, refused="quota")
+    )
+    exchange = ("exchange", 3, "00" * 8, BLINDED, "ab" * 16, 20429)
+    assert answered(client, exchange) == ("sign_refused", 3, "unreachable")
+    assert len(gateway.asked) == 1
+    assert answered(client, exchange) == ("sign_refused", 3, "quota")
+
+
 def other_seal(path: str, body: bytes) -> tuple[int, bytes]:
     ask = json.loads(body)["ask"]
     return 200, Seal(bytes(32)).close(path, json.dumps({"v": 1, "ask": ask, "refused": "quota"}).encode())
@@ -167,21 +177,29 @@ def test_nobody_listens() -> None:
     client = make(url)
     try:
         assert answered(client, SIGN) == ("sign_refused", 12, "unreachable")
-        assert answered(client, ("rows", ["ab" * 32])) == ("rows_failed",)
-        assert answered(client, ("erase", ["ab" * 32])) == ("erase_failed",)
+        assert answered(client, ("rows", ["ab" * 32], 5)) == ("rows_failed", 5)
+        assert answered(client, ("erase", ["ab" * 32], 6)) == ("erase_failed", 6)
     finally:
         client.close()
 
 
 def test_my_data_shows_tokens_and_nothing_else(gateway: Gateway, client: KioskHttp) -> None:
     gateway.answer = lambda path, body: (200, b'{"rows":[{"way":"entry"}]}')
-    assert answered(client, ("rows", ["ab" * 32, "cd" * 32])) == ("rows", [{"way": "entry"}])
+    assert answered(client, ("rows", ["ab" * 32, "cd" * 32], 1)) == ("rows", [{"way": "entry"}], 1)
     gateway.answer = lambda path, body: (200, b'{"erased":2,"covers_later":true,"remembered_until_day":3}')
-    assert answered(client, ("erase", ["ab" * 32])) == ("erased", 2)
+    assert answered(client, ("erase", ["ab" * 32], 2)) == ("erased", 2, 2)
     assert [(path, json.loads(body)) for _, path, body in gateway.asked] == [
         ("/v1/my-data", {"tokens": ["ab" * 32, "cd" * 32]}),
         ("/v1/my-data/erase", {"tokens": ["ab" * 32]}),
     ]
+
+
+def test_more_tokens_than_a_question_holds_are_erased_in_several(gateway: Gateway, client: KioskHttp) -> None:
+    gateway.answer = lambda path, body: (200, b'{"erased":2}')
+    tokens = [f"{number:064x}" for number in range(130)]
+    assert answered(client, ("erase", tokens, 7)) == ("erased", 6, 7)
+    asked = [json.loads(body)["tokens"] for _, _, body in gateway.asked]
+    assert [len(one) for one in asked] == [62, 62, 6] and [token for one in asked for token in one] == tokens
 
 
 def test_the_notice_is_fetched_by_its_version(gateway: Gateway, client: KioskHttp) -> None:

@@ -12,8 +12,8 @@ PASS_TEXT = "AF" + "Q3MZ7KDWXB" * 47 + "RT2A"
 """476 characters, as a pass has; no gate would take it."""
 
 TICKET: dict[str, Any] = {
-    "title": "Single ride",
-    "lines": ["Valid 2026-10-13 to 2026-11-11 (service days)", "Paid: 2.50 EUR", "Rides are only counted."],
+    "title": "Single",
+    "lines": ["Valid 2026-10-13 to 2026-11-11 (service days)", "Paid: €2.50", "You are only counted."],
     "pass_text": PASS_TEXT,
     "receipt": None,
 }

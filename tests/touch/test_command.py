@@ -31,6 +31,7 @@ def write(folder: Path, content: str) -> Path:
         ("{", "is not JSON"),
         ("[]", "is no kiosk's settings"),
         ('{"kiosk":3}', "kiosk"),
+        ('{"site":"lab","device":"gate-1","key":"00"}', "a gate's settings.*--kind kiosk"),
     ],
 )
 def test_settings_that_are_none(tmp_path: Path, content: str | None, says: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from firmware.kiosk.texts import PAPER, paid
 from firmware.kiosk.touch.machine import qr_code
 from firmware.kiosk.touch.nodes import Node, find, node, words
 from firmware.kiosk.touch.texts import keys, languages
@@ -100,6 +101,22 @@ def test_the_two_answers_differ_in_words_only(state: str, code: str) -> None:
     assert make_view({**screens()[state], "language": code}).focus_id == HEADING, "an answer must not have the focus"
 
 
+@pytest.mark.parametrize("screen", ALL)
+@pytest.mark.parametrize("code", languages())
+def test_the_name_of_a_button_has_the_words_that_are_seen_on_it(screen: dict[str, Any], code: str) -> None:
+    """WCAG 2.5.3."""
+    machine = {**EMPTY_MACHINE, "cup_cents": 150, "ticket": TICKET | {"receipt": RECEIPT}}
+
+    def below(one: Node) -> list[Node]:
+        return [one, *(inner for child in one.children for inner in below(child))]
+
+    named = [one for one in below(make_view({**screen, "language": code, "machine": machine}).root) if one.event]
+    named = [one for one in named if "aria-label" in one.props]
+    assert {words(one) for one in named} >= {"2 €", "1 €", "50 c"}
+    for one in named:
+        assert words(one) in one.props["aria-label"]
+
+
 @pytest.mark.parametrize("code", languages())
 def test_the_notice_is_shown_whole(code: str) -> None:
     shown = notice(code)
@@ -128,6 +145,12 @@ def test_money_and_days_are_said_as_each_language_says_them() -> None:
     english, german = languages()["en"], languages()["de"]
     assert [english.money(cents) for cents in (0, 5, 250, 100_000)] == ["€0.00", "€0.05", "€2.50", "€1000.00"]
     assert german.money(250) == "2,50 €"
+    # Paper says it in the same form, without the no-break space that printers lack.
+    for texts in (english, german):
+        for currency in ("EUR", "CHF"):
+            assert paid(PAPER[texts.code], 250, currency) == texts.money(250, currency).replace(
+                "\N{NO-BREAK SPACE}", " "
+            )
     assert english.money(250, "CHF") == "CHF\N{NO-BREAK SPACE}2.50"
     assert [english.number(value) for value in (1.25, 1.5, 1.0, 10.0)] == ["1.25", "1.5", "1", "10"]
     assert row_in_words(ROWS[0], english, UTC) == ("In at gate-1", "Tuesday 13 October, about 14:15")

@@ -54,6 +54,11 @@ def read_settings(path: Path, gateway: str | None) -> dict[str, Any]:
         raise UserError(f"{path} is not JSON ({error}); it must be the file that the gateway printed.") from error
     if not isinstance(values, dict) or not isinstance(values.get("kiosk", {}), dict):
         raise UserError(f"{path} is no kiosk's settings: it must be an object with a member `kiosk`.")
+    if "kiosk" not in values and "device" in values:
+        raise UserError(
+            f"{path} has a gate's settings, not a kiosk's; `gateline device add <site> <device> --kind kiosk` on the "
+            "gateway's machine makes a kiosk's."
+        )
     if gateway is not None:
         values["kiosk"] = {**values.get("kiosk", {}), "gateway": gateway.rstrip("/")}
     return values

@@ -12,11 +12,10 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from firmware.kiosk.texts import SIGNS
+
 FALLBACK = "en"
 """The language whose keys every other has."""
-
-SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "INR": "₹"}
-"""Signs of currencies."""
 
 
 class Texts:
