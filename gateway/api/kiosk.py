@@ -123,6 +123,7 @@ class Passes(BaseModel):
     devices: list[KeysTold]
     quota: int = Field(description="Signatures for one kiosk on one service day.")
     spent: int = Field(description="Used or exchanged passes whose key has not expired.")
+    spent_again: int = Field(description="How often a gate told a pass that had been used or exchanged already.")
     audit: list[KioskBooks]
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 app_notice = typer.Typer(no_args_is_help=True, help="What riders are told before they are asked for their consent.")
 
 Data = Annotated[Path, typer.Option("--data", help="The data directory; made if it is not there.")]
+Present = Annotated[Path, typer.Option("--data", help="The data directory of a gateway.")]
 
 
 @app_notice.callback()
@@ -57,8 +58,11 @@ def add(
 
 
 @app_notice.command("list")
-def list_(data: Data = Path("gateline-data")) -> None:
+def list_(data: Present = Path("gateline-data")) -> None:
     """Print all notices of this data directory as JSON, one a line, the current one last."""
+    from gateway.store.database import require_directory
+
+    require_directory(data)
     with _notices(data) as notices:
         found = notices.all()
     for notice in found:

@@ -30,14 +30,20 @@ REQUIRED_LANGUAGES: Final = ("en", "de")
 MAX_TEXT: Final = 1_000
 MAX_FILE_BYTES: Final = 64 * 1024
 MAX_KEEP_DAYS: Final = 366
-NO_OPERATOR: Final = "the operator of these gates"
-NO_CONTACT: Final = "at the station's desk"
+NO_OPERATOR: Final = {"en": "the operator of these gates", "de": "der Betreiber dieser Sperren"}
+NO_CONTACT: Final = {"en": "at the station's desk", "de": "am Schalter der Station"}
+"""What stands for an operator who has not said who they are; other languages have the English words."""
 
 _VERSION: Final = re.compile(r"[a-z0-9][a-z0-9.-]{0,15}")
 _LANGUAGE: Final = re.compile(r"[a-z]{2,3}")
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
 _ALLOWED: Final = frozenset({"keep_days", "operator", "contact"})
 _NUMBERS: Final = {"keep_days": MAX_KEEP_DAYS, "resolution_minutes": 1440}
+
+
+def in_language(words: Mapping[str, str], language: str) -> str:
+    """The words in ``language``, or in English."""
+    return words.get(language, words["en"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +72,17 @@ class Notice:
         return hashlib.sha256(self.canonical.encode()).hexdigest()
 
     def filled(self, operator: str, contact: str) -> dict[str, dict[str, str]]:
-        """The texts as they are shown."""
-        values = {"keep_days": str(self.keep_days), "operator": operator, "contact": contact}
-        return {
-            language: {name: _PLACEHOLDER.sub(lambda found: values[found[1]], texts[name]) for name in TEXTS}
-            for language, texts in self.texts.items()
+        """The texts as they are shown; '' for an operator who has not said who they are."""
+        return {language: self._filled(language, operator, contact) for language in self.texts}
+
+    def _filled(self, language: str, operator: str, contact: str) -> dict[str, str]:
+        values = {
+            "keep_days": str(self.keep_days),
+            "operator": operator or in_language(NO_OPERATOR, language),
+            "contact": contact or in_language(NO_CONTACT, language),
         }
+        texts = self.texts[language]
+        return {name: _PLACEHOLDER.sub(lambda found: values[found[1]], texts[name]) for name in TEXTS}
 
 
 def parse(text: str, where: str) -> Notice:
@@ -229,9 +240,8 @@ class Notices:
                 )
 
     def operator(self) -> tuple[str, str]:
-        """Name and contact of the operator, or words that stand for them."""
-        name, contact = self._store.operator()
-        return name or NO_OPERATOR, contact or NO_CONTACT
+        """Name and contact of the operator, '' where they are not set: :meth:`Notice.filled` has words for that."""
+        return self._store.operator()
 
     def set_operator(self, name: str, contact: str) -> None:
         """Write down who the operator is; :class:`UserError` when a text is empty, has braces or is too long."""

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from gateway.consent.notices import Notice
+from gateway.consent.notices import NO_OPERATOR, Notice, in_language
 
 VERSION: Final = "KI-CR-v1.1.0"
 JURISDICTION: Final = "unspecified"
@@ -109,11 +109,13 @@ def template(notice: Notice, language: str, operator: str, contact: str) -> dict
         "collectionMethod": None,
         "consentReceiptID": None,
         "language": language,
-        "piiControllers": [{"piiController": operator, "contact": texts["contact"]}],
+        "piiControllers": [
+            {"piiController": operator or in_language(NO_OPERATOR, language), "contact": texts["contact"]}
+        ],
         "policyUrl": f"/v1/notices/{notice.version}",
         "services": [
             {
-                "service": _SERVICE.get(language, _SERVICE["en"]),
+                "service": in_language(_SERVICE, language),
                 "purposes": [
                     {
                         "purpose": texts["why"],

@@ -1,7 +1,8 @@
 """The commands of passes: ``gateline passes show`` and ``audit``, which read the data directory.
 
 Rules as in gateway/cli.py: JSON for programs on standard output, and what a user can mend is a UserError. They read
-only, beside a gateway that runs or without one; which list each device holds knows the running gateway (/v1/passes).
+only, beside a gateway that runs or without one, and make no directory where there is none; which list each device holds
+knows the running gateway (/v1/passes).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 app_passes = typer.Typer(no_args_is_help=True, help="Keys of passes, and what kiosks were signed.")
 
-Data = Annotated[Path, typer.Option("--data", help="The data directory; made if it is not there.")]
+Data = Annotated[Path, typer.Option("--data", help="The data directory of a gateway.")]
 
 
 @app_passes.callback()
@@ -29,8 +30,9 @@ def _passes() -> None:
 
 @contextlib.contextmanager
 def _database(data: Path) -> Iterator[Database]:
-    from gateway.store.database import Database
+    from gateway.store.database import Database, require_directory
 
+    require_directory(data)
     database = Database(data)
     try:
         yield database
@@ -59,13 +61,17 @@ def show(data: Data = Path("gateline-data")) -> None:
 
 @app_passes.command("audit")
 def audit(data: Data = Path("gateline-data")) -> None:
-    """Print as JSON, one kiosk a line, the signatures that it got beside the passes that its records tell."""
+    """Print as JSON, one kiosk a line, the signatures that it got beside the passes that its records tell.
+
+    The last line says how often a gate told a pass that had been used or exchanged already.
+    """
     from gateway.store.passes import PassStore
 
     with _database(data) as database:
-        books = PassStore(database).books()
+        books, again = PassStore(database).books(), PassStore(database).spent_again()
     for one in books:
         difference = one.signatures - one.told
         typer.echo(
             json.dumps({"device": one.device, "signatures": one.signatures, "told": one.told, "difference": difference})
         )
+    typer.echo(json.dumps({"spent_again": again}))

@@ -189,6 +189,7 @@ class Office:
             "trouble": self._trouble or None,
             "quota": self.issuer.quota,
             "spent": self.store.spent_count(),
+            "spent_again": self.store.spent_again(),
             "keys": [
                 {
                     "id": key.id,

@@ -113,8 +113,22 @@ def _engine(path: Path, *, writer: bool) -> sa.Engine:
     return engine
 
 
+def require_directory(directory: Path) -> None:
+    """For commands that only read: :class:`UserError` where no gateway's data directory is."""
+    _refuse_file(directory)
+    if not (directory / FILE_NAME).is_file():
+        what = "has no gateway's data in it" if directory.is_dir() else "is not there"
+        raise UserError(f"The data directory {directory} {what}; name the one that the gateway works on with --data.")
+
+
+def _refuse_file(directory: Path) -> None:
+    if directory.exists() and not directory.is_dir():
+        raise UserError(f"The data directory {directory} is a file; name a directory with --data.")
+
+
 def prepare_directory(directory: Path) -> None:
     """Make the data directory, for its owner alone; :class:`UserError` where that is not possible."""
+    _refuse_file(directory)
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         names = os.listdir(directory)

@@ -18,6 +18,7 @@ from gateway.passes.refusal import Refusal
 from gateway.store import spent as spent_set
 from gateway.store import tables
 from gateway.store.database import Database, translated
+from gateway.store.store import SPENT_AGAIN
 
 LISTS_KEPT: Final = 16
 QUOTA_DAYS_KEPT: Final = 40
@@ -160,6 +161,13 @@ class PassStore:
         """How many used passes are known."""
         with translated(), self._database.reader.connect() as connection:
             return int(connection.execute(sa.select(sa.func.count()).select_from(tables.spent)).scalar_one())
+
+    def spent_again(self) -> int:
+        """How often a gate told a used pass that had been used or exchanged already."""
+        counters = tables.counters.c
+        query = sa.select(sa.func.total(counters.value)).where(counters.name == SPENT_AGAIN)
+        with translated(), self._database.reader.connect() as connection:
+            return int(connection.execute(query).scalar_one())
 
     def begin_page(self, page: int) -> None:
         """Fill pages from ``page`` on: what lies below is at devices already, in another state."""

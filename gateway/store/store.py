@@ -25,6 +25,9 @@ CLOSED_GAPS_KEPT: Final = 256
 """How many closed gaps of one boot stay in the report; older ones are only counted."""
 
 
+SPENT_AGAIN: Final = "passes_spent_again"
+
+
 def _row(admitted: Admitted) -> dict[str, Any]:
     record: Record = admitted.record
     row: dict[str, Any] = {"device": admitted.device, "boot": admitted.boot, "seq": admitted.seq}
@@ -116,7 +119,9 @@ class Transaction:
             result = self._connection.execute(insert(tables.RECORDS[kind]).on_conflict_do_nothing(), rows)
             present += len(rows) - result.rowcount
         if spent:
-            add_spent(self._connection, spent)
+            # A used pass that is known already was used twice: at two gates, or at one and for an exchange. How often
+            # that happens is counted, over all gates, and of which pass it was nothing is kept.
+            self.count(SPENT_AGAIN, {"": len(spent) - add_spent(self._connection, spent)})
             self.account(unnamed)
         return present
 

@@ -276,7 +276,7 @@ class NoTrace(unittest.TestCase):
         raw = tickets.parse(text).raw
         secrets = [text, raw, raw[41:], raw[9:41]]
         self.assertNotEqual(self.traces(world, secrets), [])  # it still shows it
-        world.wait(30000)
+        world.wait(90000)
         self.assertEqual(world.engine.state, "start")
         self.assertEqual(self.traces(world, secrets), [])
         self.assertEqual(world.engine.screen()["language"], "en")

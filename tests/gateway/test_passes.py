@@ -27,7 +27,7 @@ from gateway.passes.keyfiles import KeyFiles
 from gateway.passes.keylist import SIGNATURE_END_BYTES
 from gateway.passes.office import Office
 from gateway.passes.refusal import Refusal
-from gateway.passes.signing import SigningFault
+from gateway.passes.signing import SigningFault, blind_sign
 from gateway.protocol.records import Sales, Spent
 from gateway.store.database import FILE_NAME, Database, StoreBusy
 from gateway.store.directory import Directory
@@ -304,12 +304,12 @@ def test_what_cannot_be_signed_costs_nothing(network: Network, monkeypatch: pyte
     def fault(*_: object) -> bytes:
         raise SigningFault
 
-    rider, real = Rider(network.key()), issuer.blind_sign
+    rider = Rider(network.key())
     monkeypatch.setattr(issuer, "blind_sign", fault)
     with pytest.raises(SigningFault):
         network.sign(1, rider, Exchange(bytes(16), network.key()["to"]))
     assert read_facts(network.data)["issued"] == {} and network.store.spent_count() == 0
-    monkeypatch.setattr(issuer, "blind_sign", real)
+    monkeypatch.setattr(issuer, "blind_sign", blind_sign)
     assert isinstance(network.sign(1, rider, Exchange(bytes(16), network.key()["to"])), bytes)
 
 
@@ -334,6 +334,21 @@ def test_the_spent_set_grows_in_pages_and_tells_no_gate(network: Network) -> Non
     facts = read_facts(network.data)
     assert len(facts["spent"]) == 321 and facts["gaps"] == 0
     assert facts["watermarks"] == {("gate-1", 1): 7}, "seven numbers are accounted for, and no row has them"
+
+
+def test_passes_used_twice_are_counted_and_nothing_else_of_them_is_kept(network: Network) -> None:
+    old = Rider(network.key("single", "research"))
+    given = Exchange(old.nullifier, network.key("single", "research")["to"])
+    assert isinstance(network.sign(1, Rider(network.key("single", "none")), given), bytes)
+    assert network.office.state()["spent_again"] == 0
+    number = int.from_bytes(old.nullifier, "big")
+    store_spent(network, 0, range(number, number + 2), given.to)
+    assert network.office.state()["spent_again"] == 1, "used at a gate that had not told it yet, then exchanged"
+    store_spent(network, 1, range(number + 1, number + 3), given.to)
+    assert network.store.spent_again() == 2 and network.store.spent_count() == 3
+    with network.database.reader.connect() as connection:
+        rows = connection.exec_driver_sql("SELECT name, device, value FROM counters WHERE name LIKE 'passes%'")
+        assert [tuple(row) for row in rows] == [("passes_spent_again", "", 2)]
 
 
 def test_a_number_that_is_missing_is_still_noticed(network: Network) -> None:

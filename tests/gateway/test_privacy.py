@@ -74,7 +74,7 @@ EXACT_API = {
     "KeysTold": "device keys",
     "KioskBooks": "device signatures told difference",
     "PassKeyInfo": "id product choice notice from sold_to to private",
-    "Passes": "issuing differing trouble published keys devices quota spent audit",
+    "Passes": "issuing differing trouble published keys devices quota spent spent_again audit",
     "Problem": "type title status detail instance",
     "Quarantined": "reason device count bytes",
     "Site": "site class day_start_ms devices",
