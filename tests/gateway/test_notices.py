@@ -133,7 +133,7 @@ def test_the_commands(tmp_path: Path) -> None:
     data = ("--data", tmp_path / "data")
     (tmp_path / "own.toml").write_text(other(), encoding="utf-8")
     added = notice("add", "2026-1", *data)
-    assert added.returncode == 0 and "2026-1 (SHA-256 3bdf" in added.stderr and "current" in added.stderr
+    assert added.returncode == 0 and "2026-1 (SHA-256 d256" in added.stderr and "current" in added.stderr
     assert "is the current notice now" in notice("add", tmp_path / "own.toml", *data).stderr
     assert "nothing has changed" in notice("add", tmp_path / "own.toml", *data).stderr
     listed = [json.loads(line) for line in notice("list", *data).stdout.splitlines()]
