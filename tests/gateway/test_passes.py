@@ -258,6 +258,17 @@ def test_a_new_list_has_a_while_to_reach_everybody(network: Network) -> None:
     assert network.sign(2, Rider(network.key())) is Refusal.KEYS_DIFFER
 
 
+def test_exchanges_count_in_the_quota_and_one_that_is_refused_spends_nothing(network: Network) -> None:
+    to = network.key("single", "research")["to"]
+    for sale in range(1, 6):
+        given_back = Exchange(bytes([sale]) * 16, to)
+        assert isinstance(network.sign(sale, Rider(network.key("single", "none")), given_back), bytes)
+    late = Exchange(bytes([6]) * 16, to)
+    assert network.sign(6, Rider(network.key("single", "none")), late) is Refusal.QUOTA
+    assert network.sign(7, Rider(network.key())) is Refusal.QUOTA, "sales and exchanges share one quota"
+    assert read_facts(network.data)["spent"] == {bytes([sale]).hex() * 16 for sale in range(1, 6)}
+
+
 def test_an_exchange_spends_the_old_pass_once(network: Network) -> None:
     old = Rider(network.key("single", "research"))
     given = Exchange(old.nullifier, network.key()["to"])
