@@ -16,7 +16,7 @@ _TIMEOUTS = (
     (table.CHOOSE, 60000),
     (table.PAY, 120000),
     (table.ASK, 180000),
-    (table.HAND_OVER, 30000),
+    (table.HAND_OVER, 90000),
     (table.MY_DATA, 120000),
     (table.WITHDRAW, 60000),
     (table.ERASE, 60000),

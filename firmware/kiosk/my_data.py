@@ -18,6 +18,11 @@ UNREACHABLE = "unreachable"
 TOKENS_MAX = 62  # of one question (docs/passes.md)
 
 
+def _entered(rows):
+    """Whether a passage in is among what is stored under the pass."""
+    return any(row.get("way") == "entry" for row in rows)
+
+
 class MyData(Rider):
     """Events of a rider who shows a pass."""
 
@@ -106,10 +111,19 @@ class MyData(Rider):
             if key is None:  # another list has come meanwhile
                 self._sorry("unknown_key")
                 return
+            if key.product == "single" and _entered(self._rows):
+                # The gate holds the nullifier until its tally closes, so the gateway could not know: for one fare there
+                # would be a second ride, and for those only who agreed.
+                self._forgotten(count)
+                self._why = "used"
+                return
             self._choice = "none"
             self._product = key.product
             self._issue(books.EXCHANGE, key.product, "none", tickets.nullifier(old), key.to)
             return
+        self._forgotten(count)
+
+    def _forgotten(self, count):
         self._rows = []
         self._erased = count
         self._to(table.MY_DATA)

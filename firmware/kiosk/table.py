@@ -100,7 +100,7 @@ TABLE = {
     },
     WITHDRAW: {
         "answer": (WITHDRAW, MY_DATA),
-        "erased": (ISSUE, SORRY, OUT_OF_ORDER),
+        "erased": (ISSUE, SORRY, OUT_OF_ORDER, MY_DATA),
         "erase_failed": (SORRY,),
         "cancel": (MY_DATA,),
         "back": (MY_DATA,),

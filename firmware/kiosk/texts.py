@@ -46,6 +46,8 @@ TEXTS = {
         "why_unreachable": "The office does not answer.",
         "why_malformed": "That is no pass.",
         "why_not_recorded": "This pass is not recorded.",
+        "why_spent": "Erased. No new pass: it was used before.",
+        "why_used": "Erased. No new pass: it was used before.",
     },
     "de": {
         "point": ",",
@@ -86,6 +88,8 @@ TEXTS = {
         "why_unreachable": "Das Buero antwortet nicht.",
         "why_malformed": "Das ist kein Ticket.",
         "why_not_recorded": "Dieses Ticket wird nicht aufgezeichnet.",
+        "why_spent": "Geloescht. Es ist schon benutzt.",
+        "why_used": "Geloescht. Es ist schon benutzt.",
     },
 }
 
@@ -100,7 +104,7 @@ PAPER = {
         "research": "You said yes: passages are recorded (notice %s).",
         "none": "This pass is never recorded: you are only counted.",
         "cash": "Treat it like cash. Whoever has this code can use it, and see what is recorded under it.",
-        "exchanged": "In exchange for your old pass, which entry gates refuse from now on.",
+        "exchanged": "In exchange for your old pass, which entry gates refuse once they have heard of it.",
         "price": "Paid: %s",
         "list": "Key list (the same on every pass of the day):",
         "receipt": "Consent receipt",
@@ -117,8 +121,8 @@ PAPER = {
         "valid": "Gültig %s bis %s (Betriebstage)",
         "research": "Sie sagten ja: Durchgänge werden aufgezeichnet (Hinweis %s).",
         "none": "Dieses Ticket wird nie aufgezeichnet: Sie werden nur gezählt.",
-        "cash": "Achten Sie darauf wie auf Bargeld. Wer den Code hat, kann damit fahren und sieht, was aufgezeichnet ist.",
-        "exchanged": "Im Tausch gegen Ihr altes Ticket, das die Eingänge von nun an abweisen.",
+        "cash": "Achten Sie darauf wie auf Bargeld. Wer den Code hat, kann fahren und sieht, was aufgezeichnet ist.",
+        "exchanged": "Im Tausch gegen Ihr altes Ticket, das die Eingänge abweisen, sobald sie davon gehört haben.",
         "price": "Bezahlt: %s",
         "list": "Schlüsselliste (auf jedem Ticket des Tages gleich):",
         "receipt": "Einwilligungsbeleg",

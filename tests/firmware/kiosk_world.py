@@ -79,6 +79,7 @@ class World:
         self.network = FINE
         self.printer = ""  # or "nothing", or "broken": fails and says not how much
         self.inserted = 0
+        self.rows: "list[dict[str, Any]]" = []
         self.erased = 0
         self.boots = 0
         self.nonces: "list[bytes]" = []
@@ -144,7 +145,7 @@ class World:
 
     def _my_data(self, effect: "tuple[Any, ...]") -> "tuple[Any, ...]":
         if effect[0] == "rows":
-            return ("rows", [], effect[2]) if self.network == FINE else ("rows_failed", effect[2])
+            return ("rows", list(self.rows), effect[2]) if self.network == FINE else ("rows_failed", effect[2])
         self.erased += 1
         return ("erased", 3, effect[2]) if self.network == FINE else ("erase_failed", effect[2])
 

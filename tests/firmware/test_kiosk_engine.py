@@ -333,6 +333,22 @@ class MyData(unittest.TestCase):
             self.assertEqual(len(wanted), 30)
             self.assertEqual(len(world.office.spent), 1)
 
+    def test_a_single_that_went_in_is_erased_and_not_exchanged_for_another_ride(self) -> None:
+        row = {"day": 1, "at": 1, "way": "entry", "product": "single", "gate": "gate-1", "transit_ms": 250}
+        for way, exchanged in (("entry", 0), ("exit", 1)):
+            world = World(KEYS)
+            buy(world)
+            papers = len(world.passes())
+            world.rows = [dict(row, way=way)]
+            world.tell("show", world.passes()[0])
+            world.tell("withdraw")
+            world.tell("answer", True)
+            self.assertEqual((len(world.office.spent), world.erased), (exchanged, 1), way)
+            self.assertEqual(len(world.passes()), papers + exchanged, way)
+            if not exchanged:
+                screen = world.engine.screen()
+                self.assertEqual((screen["state"], screen["why"], screen["erased"]), ("my_data", "used", 3))
+
     def test_erasing_alone_leaves_the_days_to_come(self) -> None:
         world = World(KEYS)
         buy(world)
