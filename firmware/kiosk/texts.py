@@ -121,7 +121,7 @@ PAPER = {
         "valid": "Gültig %s bis %s (Betriebstage)",
         "research": "Sie sagten ja: Durchgänge werden aufgezeichnet (Hinweis %s).",
         "none": "Dieses Ticket wird nie aufgezeichnet: Sie werden nur gezählt.",
-        "cash": "Achten Sie darauf wie auf Bargeld. Wer den Code hat, kann fahren und sieht, was aufgezeichnet ist.",
+        "cash": "Achten Sie darauf wie auf Bargeld. Wer den Code hat, kann damit fahren und sieht die Aufzeichnungen.",
         "exchanged": "Im Tausch gegen Ihr altes Ticket, das die Eingänge abweisen, sobald sie davon gehört haben.",
         "price": "Bezahlt: %s",
         "list": "Schlüsselliste (auf jedem Ticket des Tages gleich):",

@@ -8,6 +8,7 @@ presenters do in places where the next rider might read it.
 Does not belong here: the page (firmware/kiosk/touch), the command line.
 """
 
+import json
 import logging
 import os
 import queue
@@ -78,14 +79,16 @@ def paper(document: Mapping[str, Any]) -> dict[str, Any]:
         texts["list"],
         document["list_hash"],
     ]
-    printed = None
+    printed = as_json = None
     if document["receipt"] is not None:
+        as_json = json.dumps(document["receipt"], ensure_ascii=False, indent=2)
         printed = "\n".join(f"{name}: {text}" for name, text in receipt.paper(document["receipt"]))
     return {
         "pass_text": document["pass_text"],
         "title": texts[document["product"]],
         "lines": lines,
         "receipt": printed,
+        "receipt_json": as_json,
     }
 
 

@@ -1,6 +1,8 @@
 """The kiosk's screens as trees: every state in every language, equal answers, no pass on the rider's screen, texts."""
 
+import json
 import tomllib
+from base64 import b64decode
 from datetime import UTC
 from typing import Any
 
@@ -11,6 +13,9 @@ from firmware.kiosk.touch.machine import qr_code
 from firmware.kiosk.touch.nodes import Node, find, node, words
 from firmware.kiosk.touch.texts import keys, languages
 from firmware.kiosk.touch.views import FIELD, HEADING, PARTS, make_view, row_in_words
+from gateway.consent import receipt
+from gateway.consent.notices import shipped
+from simulator.kiosk.paced import paper
 from tests.support import ROOT
 from tests.touch.screens import EMPTY_MACHINE, PASS_TEXT, RECEIPT, ROWS, TICKET, notice, screens
 
@@ -115,6 +120,36 @@ def test_the_name_of_a_button_has_the_words_that_are_seen_on_it(screen: dict[str
     assert {words(one) for one in named} >= {"2 €", "1 €", "50 c"}
     for one in named:
         assert words(one) in one.props["aria-label"]
+
+
+@pytest.mark.parametrize("code", languages())
+def test_the_receipt_is_there_as_json_for_who_wants_it(code: str) -> None:
+    document: dict[str, Any] = {
+        "kind": "pass",
+        "language": code,
+        "product": "single",
+        "choice": "research",
+        "exchanged": False,
+        "price_cents": 250,
+        "currency": "EUR",
+        "valid_from": 20740,
+        "valid_to": 20769,
+        "pass_text": PASS_TEXT,
+        "list_hash": "ab" * 32,
+        "notice": "2026-1",
+        "receipt": {**receipt.template(shipped()[-1], code, "Linnhafen", "am Bahnhof"), "consentTimestamp": 900},
+    }
+    document["receipt"]["consentReceiptID"] = "00" * 16
+    document["receipt"]["collectionMethod"] = "kiosk"
+    shown = make_view({"state": "start", "language": code, "machine": {**EMPTY_MACHINE, "ticket": paper(document)}})
+    (link,) = find(shown.root, id="receipt-json")
+    assert link.tag == "a" and link.props["download"].endswith(".json") and link.text
+    head, _, body = link.props["href"].partition(",")
+    assert head == "data:application/json;base64"
+    assert json.loads(b64decode(body)) == document["receipt"]
+    bare = paper({**document, "receipt": None, "choice": "none"})
+    view = make_view({"state": "start", "language": code, "machine": {**EMPTY_MACHINE, "ticket": bare}})
+    assert not find(view.root, id="receipt-json")
 
 
 @pytest.mark.parametrize("code", languages())

@@ -7,14 +7,16 @@ hardware.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
 import segno
 
+from firmware.kiosk.texts import SIGNS
 from firmware.kiosk.touch.nodes import Node, node
-from firmware.kiosk.touch.texts import SIGNS, Texts
+from firmware.kiosk.touch.texts import Texts
 
 SMALL_COIN_CENTS = 50
 """Up to here a coin looks like brass."""
@@ -112,6 +114,16 @@ def _tray(machine: Mapping[str, Any], texts: Texts) -> Node:
     paper += [node("p", line) for line in ticket["lines"]]
     if ticket.get("receipt"):
         paper += [node("h4", texts("machine.receipt")), node("pre", ticket["receipt"], id="receipt")]
+        if ticket.get("receipt_json"):
+            paper.append(
+                node(
+                    "a",
+                    texts("machine.receipt_json"),
+                    href="data:application/json;base64," + b64encode(ticket["receipt_json"].encode()).decode(),
+                    download="consent-receipt.json",
+                    id="receipt-json",
+                )
+            )
     return node(
         "div",
         title,
@@ -126,7 +138,8 @@ def _tray(machine: Mapping[str, Any], texts: Texts) -> Node:
 def around(machine: Mapping[str, Any], texts: Texts) -> Node:
     """The whole machine: {"coins": [cents…], "currency", "cup_cents", "ticket", "present_url"}.
 
-    The ticket is None or {"title", "lines", "receipt", "pass_text"}; the last two may be None.
+    The ticket is None or {"title", "lines", "receipt", "pass_text"}; the last two may be None. With a receipt there may
+    be "receipt_json", the same as the standards' JSON.
     """
     return node(
         "aside",
