@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -23,7 +24,6 @@ from gateway.devices.provisioning import GATEWAY_USER, Provisioning
 from gateway.devices.registry import Registry
 from gateway.ingest.consumer import Consumer
 from gateway.ingest.observer import Observer
-from gateway.ingest.observer import epoch_ms as epoch_ms
 from gateway.ingest.pipeline import Pipeline
 from gateway.live.state import LiveState
 from gateway.passes.defaults import DEFAULT_QUOTA, SPENT_INTERVAL_S
@@ -39,6 +39,11 @@ from gateway.store.store import Store
 log = logging.getLogger("gateline.gateway")
 
 WATCH_S: Final = 1.0
+
+
+def epoch_ms() -> int:
+    """Milliseconds since 1970-01-01 UTC."""
+    return time.time_ns() // 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

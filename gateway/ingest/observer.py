@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from typing import Final
 
@@ -27,11 +26,6 @@ log = logging.getLogger("gateline.observer")
 IDLE_S: Final = 0.5
 
 
-def epoch_ms() -> int:
-    """Milliseconds since 1970-01-01 UTC."""
-    return time.time_ns() // 1_000_000
-
-
 class Observer:
     """One thread between consumer and live state."""
 
@@ -43,7 +37,7 @@ class Observer:
         pipeline: Pipeline,
         on_failure: Callable[[], None],
         agreement: Agreement,
-        clock: Callable[[], int] = epoch_ms,
+        clock: Callable[[], int],
     ) -> None:
         """``on_failure`` is called once, from the observer's thread, when it ends by an unexpected error.
 

@@ -134,7 +134,8 @@ class Gateway:
         )
         self.office.load()
         self.office._publisher = self.desk
-        self.observer = Observer(consumer, self.registry, self.live, self.pipeline, lambda: None, self.office.agreement)
+        agreement, now_ms = self.office.agreement, lambda: network.now_ms
+        self.observer = Observer(consumer, self.registry, self.live, self.pipeline, lambda: None, agreement, now_ms)
         self._sales = 0
         network.listen = self.listen
 
