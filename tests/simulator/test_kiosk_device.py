@@ -60,7 +60,7 @@ class OfficeClient:
         elif effect[0] == "notice":
             answer = ("notice", NOTICE)
         elif effect[0] == "rows":
-            answer = ("rows", [{"way": "entry", "gate": "gate-1", "at": MORNING_MS}], effect[2])
+            answer = ("rows", [{"way": "exit", "gate": "gate-1", "at": MORNING_MS}], effect[2])
         else:
             answer = ("erased", 1, effect[2])
         self._scheduler.after(self.delay_ms, lambda: self._come(answer))
@@ -133,7 +133,7 @@ def test_a_rider_buys_with_buttons_and_coins_alone() -> None:
     assert ticket is not None and ticket["choice"] == "research"
     assert parse(ticket["pass_text"].encode()) is not None
     assert (sum(rig.board.box), rig.board.escrow, rig.board.cup) == (300, [], [])
-    rig.run(31_000)
+    rig.run(91_000)
     assert rig.state == "start"
 
 
