@@ -54,9 +54,7 @@ def show(data: Data = Path("gateline-data")) -> None:
     number, told = (lists[0][0], lists[0][1]) if lists else (0, "")
     typer.echo(json.dumps({"serial": number, "hash": told, "spent": spent}))
     for key in keys:
-        line = {"id": key.id, "product": key.product, "choice": key.choice, "notice": key.notice}
-        days = {"from": key.first, "sold_to": key.sold_to, "to": key.last}
-        typer.echo(json.dumps(line | days | {"private": key.id in private}))
+        typer.echo(json.dumps(key.told() | {"private": key.id in private}))
 
 
 @app_passes.command("audit")

@@ -43,6 +43,18 @@ class PassKey:
     last: int
     modulus: bytes
 
+    def told(self) -> dict[str, str | int]:
+        """All of it but the modulus, in the wire's names and order."""
+        return {
+            "id": self.id,
+            "product": self.product,
+            "choice": self.choice,
+            "notice": self.notice,
+            "from": self.first,
+            "sold_to": self.sold_to,
+            "to": self.last,
+        }
+
 
 def key_id(modulus: bytes) -> str:
     """The first 8 bytes of SHA-256 of the modulus, as 16 hex digits."""
@@ -67,16 +79,7 @@ def list_hash(message: bytes) -> str:
 def signed_list(number: int, keys: Iterable[PassKey], list_key: RSAPrivateKey) -> bytes:
     """The key list with the serial ``number``; ValueError when it is larger than a device takes."""
     entries = [
-        {
-            "id": key.id,
-            "product": key.product,
-            "choice": key.choice,
-            "notice": key.notice,
-            "from": key.first,
-            "sold_to": key.sold_to,
-            "to": key.last,
-            "n": base64.b64encode(key.modulus).decode(),
-        }
+        key.told() | {"n": base64.b64encode(key.modulus).decode()}
         for key in sorted(keys, key=lambda key: (key.product, key.first, key.choice, key.id))
     ]
     message = _signed(_compact({"v": 1, "serial": number, "keys": entries}), KEYS_CONTEXT, list_key)

@@ -191,17 +191,7 @@ class Office:
             "spent": self.store.spent_count(),
             "spent_again": self.store.spent_again(),
             "keys": [
-                {
-                    "id": key.id,
-                    "product": key.product,
-                    "choice": key.choice,
-                    "notice": key.notice,
-                    "from": key.first,
-                    "sold_to": key.sold_to,
-                    "to": key.last,
-                    "private": self.keyring.signing(key.id) is not None,
-                }
-                for key in self.keyring.listed()
+                key.told() | {"private": self.keyring.signing(key.id) is not None} for key in self.keyring.listed()
             ],
         }
 

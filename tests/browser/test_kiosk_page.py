@@ -21,6 +21,7 @@ from tests.touch.serving import Pages
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 HD = {"width": 1920, "height": 1080}
+DESK = {"width": 1280, "height": 800}
 SMALL = {"width": 800, "height": 480}
 
 # All that a page remembers where a script can look: document, fields, storages, address, title.
@@ -68,7 +69,7 @@ def test_a_new_screen_has_its_heading_in_focus_and_its_language_set(
     assert page.complaints == []
 
 
-@pytest.mark.parametrize("viewport", [HD, SMALL], ids=["hd", "small"])
+@pytest.mark.parametrize("viewport", [HD, DESK, SMALL], ids=["hd", "desk", "small"])
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_every_screen_fits(
     pages: Pages, puppet: Puppet, open_page: OpenPage, viewport: dict[str, int], language: str

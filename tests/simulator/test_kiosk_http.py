@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,6 +13,7 @@ import pytest
 from firmware.link.kiosk_http import KioskHttp
 from firmware.report.seal import Seal
 from tests.firmware.kiosk_fakes import NOTICE
+from tests.support import wait_until
 
 KEY = bytes(range(32))
 SEAL = Seal(KEY)
@@ -77,16 +77,16 @@ def make(url: str) -> KioskHttp:
 
 
 def answered(client: KioskHttp, effect: tuple[Any, ...]) -> tuple[Any, ...]:
+    found: list[tuple[Any, ...]] = []
+
+    def came() -> bool:
+        found.extend(client.answers())
+        return bool(found)
+
     client.ask(effect)
-    until = time.monotonic() + 20
-    while time.monotonic() < until:
-        found = client.answers()
-        if found:
-            assert len(found) == 1
-            event: tuple[Any, ...] = found[0]
-            return event
-        time.sleep(0.005)
-    raise AssertionError("no answer came")
+    wait_until(came, "an answer comes")
+    (event,) = found
+    return event
 
 
 def sealed(path: str, body: bytes, **members: Any) -> tuple[int, bytes]:
