@@ -90,6 +90,10 @@ def test_every_screen_fits(
                   const box = one.getBoundingClientRect();
                   return box.left < 0 || box.top < 0 || box.right > innerWidth || box.bottom > innerHeight || over(one);
                 }).map((one) => one.textContent),
+                covered: boxes.flatMap((one, at) => boxes.slice(at + 1).filter((other) => {
+                  const a = one.getBoundingClientRect(), b = other.getBoundingClientRect();
+                  return a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
+                }).map((other) => [one.textContent, other.textContent])),
                 low: boxes.filter((one) => one.tagName === "BUTTON" && one.getBoundingClientRect().height < 44)
                   .map((one) => one.textContent),
                 type: Math.min(...boxes.map((one) => parseFloat(getComputedStyle(one).fontSize))),
@@ -98,6 +102,7 @@ def test_every_screen_fits(
         )
         assert measured["page"] is False and measured["scene"] is False, (screen["state"], measured)
         assert measured["out"] == [] and measured["low"] == [], (screen["state"], measured)
+        assert measured["covered"] == [], (screen["state"], measured)
         assert measured["type"] >= 15, measured
 
 
