@@ -25,7 +25,7 @@ from simulator.scenario.models import Scenario
 from simulator.study import parquet
 from simulator.study.bar import bar
 from simulator.study.execute import Options, Result, execute_all, seeds, write_json
-from simulator.study.scorecard import Scorecard
+from simulator.study.scorecard import SCORECARD_FORM, Scorecard
 from simulator.study.scorecard_view import show as show_card
 from simulator.study.spec import Spec, StationSpec
 from simulator.whole import write_whole
@@ -234,6 +234,7 @@ def _seed_folder(folder: Path | None, seed: int, repeat: int) -> Path | None:
 
 def _said(specs: list[Spec], results: list[Result], card: Scorecard) -> dict[str, object]:
     return {
+        "form": SCORECARD_FORM,
         "scenario": specs[0].name,
         "first_seed": specs[0].seed,
         "hours": specs[0].duration_ms / 3_600_000,
