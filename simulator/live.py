@@ -22,7 +22,9 @@ from simulator.devices.in_process import InProcessDevice
 from simulator.devices.process import DeviceDied, PlantServer, ProcessDevice, micropython_available
 from simulator.pacing import PacedLoop
 from simulator.plant.lane import LanePlant
-from simulator.scene import ScenePublisher
+from simulator.scene import frame
+from simulator.scene.eye import Eye
+from simulator.scene.publisher import ScenePublisher
 from simulator.truth import DAY_MS, TruthLog
 from simulator.world.demand import Demand
 from simulator.world.riders import Rider
@@ -83,13 +85,19 @@ class Lane:
         self._false_starts = 0
         self.plant = LanePlant(station.scheduler, name=self.name, way=way)
         self.device: ProcessDevice | InProcessDevice = station.make_device(settings, self._outputs)
-        self.plant.post = self.device.post
+        self.detector: str = settings.get("lane", {}).get("detector", "ordered")
+        self.eye = Eye(self.plant)
+        self.plant.post = self._post
         if isinstance(self.device, InProcessDevice):
             self.device.handled = self._touch
 
     def _outputs(self, t_ms: int, arm: int, lamp: int, sound: int, state: str) -> None:
         self.state = state
         self.plant.apply(t_ms, arm, lamp, sound)
+
+    def _post(self, t_ms: int, kind: int, a: int | bytes, b: int) -> None:
+        self.eye.told(t_ms, kind, a, b)
+        self.device.post(t_ms, kind, a, b)
 
     def _touch(self) -> None:
         self.station.loop.touch(self)
@@ -184,10 +192,14 @@ class LiveStation:
         self.frames: dict[str, Frame] = {}
         """What an eye sees at each lane now; replaced, never changed, so any thread may read it."""
         self._by_hand: dict[str, str] = {}  # rider -> lane, of the last ones
-        self._scene = ScenePublisher(settings["simulator"])
         self.lanes = {name: Lane(self, settings[name], way) for name, way in ways.items()}
         plants = [lane.plant for lane in self.lanes.values()]
         self.world = Station(self.scheduler, plants, demand, seed=seed, truth=self.truth, shop=shop)
+        for name, lane in self.lanes.items():
+            self.world.show(name, lane.eye)
+        self._scene = ScenePublisher(
+            settings["simulator"], {name: frame.layout(lane.plant, lane.detector) for name, lane in self.lanes.items()}
+        )
         self.loop = PacedLoop(self.scheduler, speed)
 
     def epoch_of(self, t_ms: int) -> int:
@@ -237,15 +249,18 @@ class LiveStation:
     def _frame(self) -> None:
         now_ms = self.scheduler.now_ms
         for name, lane in self.lanes.items():
+            waiting = self.world.queue_length(name)
+            if self._scene.connected:
+                picture = lane.eye.picture(now_ms, self.epoch_of(now_ms), lane.state, waiting, [], self.speed)
+                if picture is not None:
+                    self._scene.publish(name, picture)
             scene = lane.plant.snapshot(now_ms)
-            self._scene.publish(name, self.epoch_of(now_ms), lane.state, scene)
             bodies = []
             for visit in self.world.visits(name):
                 body = visit.body
                 if body is not None:
                     own = visit.rider.id in self._by_hand
                     bodies.append((visit.rider.id, body.front_at(now_ms), body.shape.rear_mm, own, visit.state.name))
-            waiting = self.world.queue_length(name)
             self.frames[name] = Frame(
                 name,
                 lane.plant.way,

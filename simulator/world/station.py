@@ -19,10 +19,11 @@ from simulator.plant.makes import WIDE
 from simulator.truth import TruthLog
 from simulator.world import behaviours as b
 from simulator.world import bodies, riders
+from simulator.world.account import CrossingSink, Onlooker
 from simulator.world.demand import ENTRY, EXIT, Demand, HourlyProfile
 from simulator.world.population import Population, plain_population
 from simulator.world.riders import Rider
-from simulator.world.traffic import CrossingSink, LaneTraffic
+from simulator.world.traffic import LaneTraffic
 from simulator.world.visit import Visit
 
 _TURN_MS = 1500  # what a rider seems to take, the arm apart; it matters only where arms differ
@@ -116,6 +117,7 @@ class Station:
         if behaviour == b.EnterThroughExit.name:
             way = _OTHER[way]  # means to go against the lane
         rider = riders.draw(self._seed, f"hand-{lane}-{number}", way, self._population, behaviour, kind)
+        rider.by_hand = True
         if change is not None:
             change(rider)
         self._by_hand[lane] = number + 1
@@ -131,6 +133,10 @@ class Station:
     def idle(self) -> bool:
         """True when nobody is in a queue or a lane, nor on the way there."""
         return not self.shopping and all(traffic.idle() for traffic in self._traffic.values())
+
+    def show(self, lane: str, onlooker: Onlooker) -> None:
+        """From now on `onlooker` sees what riders do at that lane."""
+        self._traffic[lane].account.onlooker = onlooker
 
     def queue_length(self, lane: str) -> int:
         """Riders waiting at one lane, the one at the reader included."""
@@ -208,13 +214,13 @@ class Station:
             second = riders.draw(self._seed, f"{rider.id}-b", rider.way, self._population, b.Passback.name)
             second.nonce, second.product, second.consent = rider.nonce, rider.product, rider.consent
             second.carried = rider.carried
-            second.leader = rider.id
+            second.leader, second.by_hand = rider.id, rider.by_hand
             return [second]
         if isinstance(rider.plan, b.HoldGate):
             found = []
             for n in range(rider.rng.randint(*rider.plan.companions)):
                 companion = riders.draw(self._seed, f"{rider.id}-c{n}", rider.way, self._population, b.COMPANION)
-                companion.leader = rider.id
+                companion.leader, companion.by_hand = rider.id, rider.by_hand
                 found.append(companion)
             return found
         return []
@@ -224,6 +230,7 @@ class Station:
         serving = self._serving[rider.way]
         if serving:
             paying = riders.draw(self._seed, f"{rider.id}-pays", rider.way, self._population, b.PAY)
+            paying.by_hand = rider.by_hand
             self._come(paying, lambda: self._shortest(serving, rider.way, paying))
 
 
