@@ -1,10 +1,11 @@
-"""The pictures' way to the broker, with the simulator's credential.
+"""The pictures' way to the broker, with the simulator's credential, and the orders' way from it.
 
 `layout` is said at each connection, QoS 1 and retained; `scene` at QoS 0: a frame that is lost is replaced by the next.
-Does not belong here: what is in them (frame.py), when they are taken (eye.py).
+Orders (`world`) are handed over as they come, in the client's thread. Does not belong here: what is in the pictures
+(frame.py), when they are taken (eye.py), which orders are believed (simulator/byhand/orders.py).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import paho.mqtt.client as mqtt
@@ -14,9 +15,12 @@ from firmware.report.seal import Seal
 
 
 class ScenePublisher:
-    """Publishes frames. `layouts` per device, without their seals."""
+    """Publishes frames. `layouts` per device, without their seals; `heard` gets topic and bytes of whatever comes on
+    `world`, retained ones excepted: an order is for now."""
 
-    def __init__(self, settings: dict[str, Any], layouts: Mapping[str, bytes]) -> None:
+    def __init__(
+        self, settings: dict[str, Any], layouts: Mapping[str, bytes], heard: Callable[[str, bytes], None]
+    ) -> None:
         self._site = settings["site"]
         self._seal = Seal(bytes.fromhex(settings["key"]))
         self._layouts = [
@@ -24,7 +28,9 @@ class ScenePublisher:
             for topic, body in ((self._topic(device, "layout"), body) for device, body in layouts.items())
         ]
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=f"{self._site}-simulator")
+        self._heard = heard
         self._client.on_connect = self._connected
+        self._client.on_message = self._message
         broker = settings["broker"]
         self._client.username_pw_set(broker["user"], broker["password"])
         self._client.reconnect_delay_set(1, 2)
@@ -39,7 +45,12 @@ class ScenePublisher:
     def _topic(self, device: str, channel: str) -> str:
         return f"gateline/1/{self._site}/{device}/{channel}"
 
+    def _message(self, client: mqtt.Client, userdata: Any, message: mqtt.MQTTMessage) -> None:
+        if not message.retain:
+            self._heard(message.topic, bytes(message.payload))
+
     def _connected(self, *_: object) -> None:
+        self._client.subscribe(self._topic("+", "world"), qos=1)
         for topic, message in self._layouts:
             self._client.publish(topic, message, qos=1, retain=True)
 

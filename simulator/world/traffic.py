@@ -14,6 +14,7 @@ of it (account.py).
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from itertools import takewhile
 
 from simulator.clock import Scheduler
 from simulator.plant import lane
@@ -67,8 +68,11 @@ class LaneTraffic:
 
     # --- what the station asks ---------------------------------------------------------------------------------------
 
-    def join(self, rider: Rider) -> bool:
-        """Stand in the queue; False, and counted, when it is full."""
+    def join(self, rider: Rider, first: bool = False) -> bool:
+        """Stand in the queue; False, and counted, when it is full.
+
+        `first`: before all but others who were sent by hand, and those who belong to whoever is at the reader.
+        """
         if len(self._queue) >= QUEUE_MAX:
             self.turned_away += 1
             return False
@@ -83,7 +87,11 @@ class LaneTraffic:
             assert visit.plan is not None
             visit.pays = rider.rng.random() < getattr(visit.plan, "pays_if_stopped", 1.0)
             visit.plan = None if visit.pays else b.TailgateCovert()
-        self._queue.append(visit)
+        if first:
+            ahead = takewhile(lambda one: one.rider.by_hand or one.rider.behaviour == b.COMPANION, self._queue)
+            self._queue.insert(sum(1 for _ in ahead), visit)
+        else:
+            self._queue.append(visit)
         self._advance()
         return True
 
