@@ -290,7 +290,7 @@ class Demo:
         stored. Then the summary."""
         station = self.station
         assert station is not None
-        station.let_go()
+        station.end_hands()
         station.stop_arrivals()
         tell("no more riders; those in the lanes go through")
         self._wait(station.idle, station.outcomes)

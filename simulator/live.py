@@ -360,10 +360,10 @@ class LiveStation:
     def stop_arrivals(self) -> None:
         self.loop.call(self.world.stop_arrivals)
 
-    def let_go(self) -> None:
-        """What is meddled with by hand ends. Nothing where time has ended already."""
+    def end_hands(self) -> None:
+        """What is meddled with ends, and no order is carried out any more. Nothing where time has ended already."""
         if self.loop.running:
-            self.loop.call(self.hands.let_go)
+            self.loop.call(self.hands.end)
 
     def outcomes(self) -> dict[str, int]:
         """What the riders did so far, by kind."""
@@ -402,4 +402,4 @@ class LiveStation:
             for lane in self.lanes.values():
                 closing.callback(lane.device.stop)
             closing.callback(self.loop.stop)
-            self.let_go()
+            self.end_hands()

@@ -59,13 +59,14 @@ class Hands:
     ) -> None:
         self.done = 0
         self.refused = 0
-        """Orders that could not be carried out: too many riders, or no network to cut."""
+        """Orders that could not be carried out: too many riders, no network to cut, or the station ends."""
         self._scheduler = scheduler
         self._world = world
         self._truth = truth
         self._network = network
         self._lanes = {name: _Lane(plant) for name, plant in plants.items()}
         self._fire = False
+        self._ended = False
 
     def on(self, device: str) -> list[str]:
         """What is meddled with at that lane now, as the scene has it."""
@@ -84,6 +85,8 @@ class Hands:
         return done
 
     def _act(self, device: str, order: Order) -> bool:
+        if self._ended:
+            return False
         if order.do == orders.SEND:
             return self._send(device, order.what)
         if order.do == orders.BEAM:
@@ -98,8 +101,9 @@ class Hands:
             self._cut(device, self._network, order.on)
         return True
 
-    def let_go(self) -> None:
-        """Everything that is on ends."""
+    def end(self) -> None:
+        """Everything that is on ends, and no order is carried out any more."""
+        self._ended = True
         for device, lane in self._lanes.items():
             for beam in sorted(lane.beams):
                 self._hold_beam(device, beam, False)
