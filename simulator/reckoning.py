@@ -3,7 +3,11 @@
 What riders had erased is `erased`, not lost: the gateway keeps a fingerprint of each handle that may not come back.
 
 It assumes nothing. A row that is missing is `lost`, a row that nobody walked for is `invented`; neither makes good for
-the other. Pure: truth and facts in, counts out. Does not belong here: reading databases, waiting, printing.
+the other. Where somebody held a hand into a lane's beams, each rider of that time explains one missing row of that
+lane, and each of them and each touch one row too many: that many are `meddled`, for the gate reported what it saw. A
+lane that nobody touched explains nothing.
+
+Pure: truth and facts in, counts out. Does not belong here: reading databases, waiting, printing.
 """
 
 import hashlib
@@ -27,6 +31,7 @@ class Reckoning:
     erased: int = 0
     spent: int = 0
     repeated: int = 0
+    meddled: int = 0
 
 
 def fingerprint(handle: str) -> str:
@@ -56,28 +61,34 @@ def reckon(
     passages: dict[str, Counter[tuple[str, str]]] = {}
     for device, way, handle in facts["passages"]:
         passages.setdefault(device, Counter())[way, handle] += 1
-    lost = invented = repeated = erased = 0
+    lost = invented = repeated = erased = meddled = 0
     for device in (
         set(expected) | set(passages) | set(facts["tallied"]) | {name for name, _ in facts["irregular"]} | set(held)
     ):
+        lane = expected.get(device, LaneExpectation())
         lane_lost, lane_invented, lane_erased = _reckon_lane(
-            expected.get(device, LaneExpectation()),
+            lane,
             facts.get("erased", set()),
             passages.get(device, Counter()),
             Counter(facts["tallied"].get(device, {})) + Counter(held.get(device, {})),
             Counter({what: count for (name, what), count in facts["irregular"].items() if name == device}),
         )
-        lost += lane_lost
-        invented += lane_invented
+        explained_lost = min(lane_lost, lane.meddled)
+        explained_invented = min(lane_invented, lane.meddled + lane.touches)
+        lost += lane_lost - explained_lost
+        invented += lane_invented - explained_invented
+        meddled += explained_lost + explained_invented
         erased += lane_erased
-        again = expected[device].again if device in expected else Counter[str]()
-        repeated += sum(1 for count in again.values() if count)
+        repeated += sum(1 for count in lane.again.values() if count)
     tallied = sum(tally["entries"] + tally["exits"] for tally in facts["tallied"].values())
     spent = set(facts.get("spent", ()))
     used = {nullifier for lane in expected.values() for nullifier in lane.nullifiers}
-    lost += len(used - spent - held_nullifiers)
+    unspent = used - spent - held_nullifiers
+    explained = {nullifier for lane in expected.values() for nullifier in lane.meddled_nullifiers & unspent}
+    lost += len(unspent - explained)
+    meddled += len(explained)
     still_held = sum(counts.get("entries", 0) + counts.get("exits", 0) for counts in held.values())
-    return Reckoning(lost, invented, len(facts["passages"]), tallied, still_held, erased, len(spent), repeated)
+    return Reckoning(lost, invented, len(facts["passages"]), tallied, still_held, erased, len(spent), repeated, meddled)
 
 
 def _reckon_lane(

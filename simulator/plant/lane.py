@@ -103,6 +103,7 @@ class Body:
         "lifts",
         "nearest_mm",
         "next",
+        "number",
         "path",
         "reverse",
         "shape",
@@ -134,6 +135,7 @@ class Body:
         self.covers: list[int] = []
         self.items: list[Item] = []
         self.next = 0
+        self.number = 0  # among the bodies of its lane, from 1
         self.timer: Timer | None = None
         self.due: Callable[[], None] = _nothing
 
@@ -211,6 +213,7 @@ class LanePlant:
         self._covering = [0] * (self._beams + 3)
         self._broken = 0  # beams that are physically broken
         self._bodies: list[Body] = []
+        self._numbered = 0
         self._misalignment_mm = noise.misalignment_mm
         self._known = _SPANS.setdefault((self.geometry, noise.misalignment_mm), {})
         self.reader_delay_ms = reader_delay_ms  # how much longer than usual a medium must be held to it
@@ -370,6 +373,8 @@ class LanePlant:
         body.spans, body.nearest_mm = self._spans(shape, lifts, reverse)
         body.covers = [0] * len(body.spans)
         body.due = partial(self._due, body)
+        self._numbered += 1
+        body.number = self._numbered
         self._bodies.append(body)
         self.walk(body, path)
         return body
