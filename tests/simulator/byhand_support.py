@@ -13,6 +13,7 @@ from simulator.plant.lane import LanePlant
 from simulator.plant.makes import PADDLE, ArmKind
 from simulator.reckoning import Reckoning, reckon
 from simulator.scene.eye import Eye
+from simulator.study.witness import Decisions, witnessed
 from simulator.testing.far_end import FarEnd
 from simulator.testing.link import Ledger, MemoryLink
 from simulator.truth import TruthLog
@@ -42,6 +43,7 @@ class Gate:
             "report": {"interval_ms": 10_000, "tally_min": 1},
         }
         self.far_end = FarEnd(scheduler, site="north", device=name, key=bytes.fromhex(KEY), latency_ms=5, answers=True)
+        self.decisions = Decisions()
         self.storage = MemoryStorage()
         self.device = InProcessDevice(
             scheduler,
@@ -50,6 +52,7 @@ class Gate:
             lambda t_ms: EPOCH_MS + t_ms,
             seed=1,
             storage=self.storage,
+            make_gate=witnessed(lambda: scheduler.now_ms, "", name, way, self.decisions),
             link_factory=partial(MemoryLink, self.far_end, self.ledger),
         )
         self.far_end.wake = self.device.wake
@@ -138,8 +141,11 @@ class World:
                     spent |= set(record["nullifiers"])
         return {"passages": passages, "tallied": tallied, "irregular": irregular, "spent": spent}
 
-    def reckoning(self) -> Reckoning:
-        return reckon(self.truth.expected(), self.facts())
+    def decided(self) -> dict[str, Counter[str]]:
+        return {name: gate.decisions.by_lane.get(name, Counter()) for name, gate in self.gates.items()}
+
+    def reckoning(self, **facts: Any) -> Reckoning:
+        return reckon(self.truth.expected(), {**self.facts(), **facts}, decided=self.decided())
 
     def outcomes(self) -> dict[str, int]:
         return {kind: count for kind, count in self.truth.counts().items() if count}
