@@ -212,6 +212,7 @@ class LaneTraffic:
 
     def _tapped(self, visit: Visit) -> None:
         visit.taps += 1
+        visit.pays = True  # also who came to the reader only because all might pass, when that is over
         visit.state = State.PRESENTED
         now_ms = self._scheduler.now_ms
         if visit.tapped_ms < 0:
