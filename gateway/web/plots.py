@@ -1,9 +1,9 @@
 """The figures of scorecards as SVG: bars with intervals, a heat table, a histogram; of one run, or of two.
 
-Rules: text stays text; a value stands beside its bar in figures, and a run has its letter, so nothing depends on colour.
-On a page the colours are the page's own (CSS variables, light and dark) and a figure is drawn for a width; saved, it has
-fixed light colours, a white ground and its title, and needs nothing else. Texts from files are escaped here. What the
-numbers mean doesn't belong here.
+Rules: text stays text; a value stands beside its bar in figures, and a run has its letter, so nothing depends on
+colour. On a page the colours are the page's own (CSS variables, light and dark) and a figure is drawn for a width;
+saved, it has fixed light colours, a white ground and its title, and needs nothing else. Texts from files are escaped
+here. What the numbers mean doesn't belong here.
 """
 
 from __future__ import annotations
@@ -218,7 +218,8 @@ def _accused(drawing: _Drawing, shown: Sequence[Shown]) -> None:
 
 def _noticed(drawing: _Drawing, shown: Sequence[Shown]) -> None:
     rows = []
-    for name in names_of(shown, lambda card: {name: kind.evasions for name, kind in card.by_evasion.items()}):
+    names = names_of(shown, lambda card: {name: kind.evasions for name, kind in card.by_evasion.items()})
+    for name in names:
         kinds = [one.card.by_evasion.get(name) for one in shown]
         bars = [_percent(kind.recall, "nobody") if kind else Bar(None, "nobody") for kind in kinds]
         rows.append((name, " / ".join(f"{kind.evasions:,}" if kind else "0" for kind in kinds), bars))
@@ -278,6 +279,16 @@ def _waiting(drawing: _Drawing, shown: Sequence[Shown]) -> None:
             width = drawing.width * steps.step_s / end
             drawing.box(x, base - 106 * share / top, max(1.0, width - 1), 106 * share / top, drawing.inks.runs[number])
         drawing.line(0, base, drawing.width, base, drawing.inks.soft)
+        highest = max(range(len(part)), key=part.__getitem__, default=0)
+        if part and sum(steps.riders):
+            x = drawing.width * (highest + 1) * steps.step_s / end + 6
+            told = f"{percent(part[highest] * steps.step_s / 100)} % of {sum(steps.riders):,} riders"
+            when = f"{highest * steps.step_s} to {(highest + 1) * steps.step_s} s"
+            high = base - 106 * part[highest] / top + 12
+            if x < drawing.width * 0.6:
+                drawing.text(x, high, f"{told}: {when}")
+            else:
+                drawing.text(x - drawing.width * steps.step_s / end - 12, high, f"{told}: {when}", end="end")
         _, step = _scale([float(end)], False)
         for tick in range(math.floor(end / step) + 1):
             x = drawing.width * tick * step / end
@@ -307,13 +318,8 @@ def _confusion(drawing: _Drawing, shown: Sequence[Shown]) -> None:
                 if count:
                     drawing.box(x, drawing.y, width - 2, 26, drawing.inks.heat, 0.12 + 0.88 * count / total)
                 sign = ("" if is_right(outcome, what) else " ✗") if count else ""
-                drawing.text(
-                    x + width / 2 - 1,
-                    drawing.y + 18,
-                    f"{count:,}{sign}" if count else "·",
-                    end="middle",
-                    soft=not count,
-                )
+                said = f"{count:,}{sign}" if count else "·"
+                drawing.text(x + width / 2 - 1, drawing.y + 18, said, end="middle", soft=not count)
             drawing.y += 28
         drawing.y += 8
 
