@@ -118,19 +118,9 @@ def address(run: str, other: str = "") -> str:
 def _run(shown: Sequence[Shown], listing: Listing) -> None:
     with Node("p"):
         Node("a", "‹ All runs", href="/results")
-    for number, one in enumerate(shown):
-        with Node("section", css="card conclusion", aria_label=f"Run {one.name}"):
-            with Node("h2"):
-                if len(shown) > 1:
-                    parts.letter(number)
-                Node("span", one.name)
-            Node("p", one.card.conclusion, "sentence")
-            Node("p", parts.what_ran(one.card), "soft")
-            for note in parts.notes(one.card):
-                Node("p", note, "soft")
-            with Node("p", css="row"):
-                Node("a", "Watch it in the replay", "action", href=f"/replay?{urlencode({'run': one.name})}")
-                Node("a", "Scorecard as JSON", "action quiet", href=f"/v1/runs/{one.name}", download=f"{one.name}.json")
+    with Node("div", css="conclusions"):
+        for number, one in enumerate(shown):
+            _conclusion(one, number if len(shown) > 1 else None)
     if len(shown) > 1:
         _side_by_side(shown)
     else:
@@ -139,6 +129,21 @@ def _run(shown: Sequence[Shown], listing: Listing) -> None:
     with Node("div", css="answers"):
         for section in parts.SECTIONS:
             section.show(shown)
+
+
+def _conclusion(one: Shown, number: int | None) -> None:
+    with Node("section", css="card conclusion", aria_label=f"Run {one.name}"):
+        with Node("h2"):
+            if number is not None:
+                parts.letter(number)
+            Node("span", one.name)
+        Node("p", one.card.conclusion, "sentence")
+        Node("p", parts.what_ran(one.card), "soft")
+        for note in parts.notes(one.card):
+            Node("p", note, "soft")
+        with Node("p", css="row"):
+            Node("a", "Watch it in the replay", "action", href=f"/replay?{urlencode({'run': one.name})}")
+            Node("a", "Scorecard as JSON", "action quiet", href=f"/v1/runs/{one.name}", download=f"{one.name}.json")
 
 
 def _side_by_side(shown: Sequence[Shown]) -> None:

@@ -279,8 +279,8 @@ SECTIONS: Final = (
     _Confusion(
         "Truth against report",
         "A row is what riders did, a column what the gate reported. A cell is as dark as its share of the row, and ✗ "
-        "marks reports that are wrong: an honest rider accused, or an evader not. A rider who was let through and accused "
-        "is in two cells.",
+        "marks reports that are wrong: an honest rider accused, or an evader not. A rider who was let through and "
+        "accused is in two cells.",
         "confusion",
         "confusion",
     ),
@@ -318,7 +318,7 @@ def nothing_yet(folder: Path | None) -> None:
         else:
             Node(
                 "p",
-                "A run shows here by itself as soon as it is done. The demo makes two of its own, soon after its start.",
+                "A run shows here by itself as soon as it is done. The demo makes two by itself, soon after its start.",
             )
         how_to(folder)
     Node("h2", "What a run will say")
