@@ -159,7 +159,7 @@ def _bytes(root: int, name: str) -> bytes:
         try:
             descriptor = os.open(SCORECARD, _STEP | os.O_NONBLOCK, dir_fd=run)
         except OSError as error:
-            if (run_told := os.stat(SCORECARD, dir_fd=run, follow_symlinks=False)) and stat.S_ISLNK(run_told.st_mode):
+            if stat.S_ISLNK(os.stat(SCORECARD, dir_fd=run, follow_symlinks=False).st_mode):
                 raise NotAScorecard("it is a link to a file elsewhere, and links are not followed") from None
             raise error
         with open(descriptor, "rb") as file:

@@ -1,9 +1,9 @@
 """The figures of scorecards as SVG: bars with intervals, a heat table, a histogram; of one run, or of two.
 
-Rules: text stays text; a value stands beside its bar in figures, and a run has its letter, so nothing depends on colour.
-On a page the colours are the page's own (CSS variables, light and dark) and a figure is drawn for a width; saved, it has
-fixed light colours, a white ground and its title, and needs nothing else. Texts from files are escaped here. What the
-numbers mean doesn't belong here.
+Rules: text stays text; a value stands beside its bar in figures, and a run has its letter, so nothing depends on
+colour. On a page the colours are the page's own (CSS variables, light and dark) and a figure is drawn for a width;
+saved, it has fixed light colours, a white ground and its title, and needs nothing else. Texts from files are escaped
+here. What the numbers mean doesn't belong here.
 """
 
 from __future__ import annotations
@@ -149,22 +149,28 @@ def _scale(values: Sequence[float], share: bool) -> tuple[float, float]:
 
 
 def _bars(
-    drawing: _Drawing, rows: Sequence[tuple[str, str, Sequence[Bar]]], unit: str, *, share: bool, shown: Sequence[Shown]
+    drawing: _Drawing,
+    rows: Sequence[tuple[str, str, Sequence[Bar | None]]],
+    unit: str,
+    *,
+    share: bool,
+    shown: Sequence[Shown],
 ) -> None:
-    """A row has a name, a note, and a bar for each run."""
+    """A row has a name, a note, and a bar for each run that has such a thing."""
     narrow = drawing.width < 500
     letters = LETTERS if len(shown) > 1 else ("",)
     left = 18.0 if len(shown) > 1 else 0.0
-    longest = max((len(bar.words) for _, _, bars in rows for bar in bars), default=0)
+    all_bars = [bar for _, _, bars in rows for bar in bars if bar is not None]
+    longest = max((len(bar.words) for bar in all_bars), default=0)
     right = drawing.width - min(0.5 * drawing.width, longest * (6.6 if narrow else 6.9) + 10)
-    every = [end for _, _, bars in rows for bar in bars for end in (bar.value, bar.high, bar.mark) if end is not None]
+    every = [end for bar in all_bars for end in (bar.value, bar.high, bar.mark) if end is not None]
     end, step = _scale(every, share)
 
     def at(value: float) -> float:
         return left + (right - left) * min(1.0, value / end)
 
     top = drawing.y
-    height = sum(27.0 + 19.0 * len(bars) for _, _, bars in rows)
+    height = 27.0 * len(rows) + 19.0 * len(all_bars)
     for number in range(round(end / step) + 1):
         drawing.line(at(number * step), top, at(number * step), top + height, drawing.inks.line)
     for name, note, bars in rows:
@@ -172,6 +178,8 @@ def _bars(
         drawing.text(min(len(name) * 8.2 + 10, drawing.width * 0.6), drawing.y + 17, note, soft=True)
         drawing.y += 23
         for number, bar in enumerate(bars):
+            if bar is None:
+                continue
             middle = drawing.y + 8
             if letters[number]:
                 drawing.text(0, middle + 4.5, letters[number], soft=True)
@@ -211,16 +219,17 @@ def _accused(drawing: _Drawing, shown: Sequence[Shown]) -> None:
     rows = []
     for name in sorted(names, key=highest, reverse=True):
         kinds = [one.card.by_rider_kind.get(name) for one in shown]
-        bars = [_percent(kind.accused_share, "nobody") if kind else Bar(None, "nobody") for kind in kinds]
+        bars = [_percent(kind.accused_share, "nobody") if kind else None for kind in kinds]
         rows.append((name, " / ".join(f"{kind.honest_passages:,}" if kind else "0" for kind in kinds), bars))
     _bars(drawing, rows, "% accused", share=True, shown=shown)
 
 
 def _noticed(drawing: _Drawing, shown: Sequence[Shown]) -> None:
     rows = []
-    for name in names_of(shown, lambda card: {name: kind.evasions for name, kind in card.by_evasion.items()}):
+    names = names_of(shown, lambda card: {name: kind.evasions for name, kind in card.by_evasion.items()})
+    for name in names:
         kinds = [one.card.by_evasion.get(name) for one in shown]
-        bars = [_percent(kind.recall, "nobody") if kind else Bar(None, "nobody") for kind in kinds]
+        bars = [_percent(kind.recall, "nobody") if kind else None for kind in kinds]
         rows.append((name, " / ".join(f"{kind.evasions:,}" if kind else "0" for kind in kinds), bars))
     _bars(drawing, rows, "% noticed", share=True, shown=shown)
 
@@ -241,7 +250,7 @@ def _throughput(drawing: _Drawing, shown: Sequence[Shown]) -> None:
         bars = [
             Bar(flow.mean, f"{flow.mean:.1f}, busiest {flow.busiest_quarter_hour:.1f}", mark=flow.busiest_quarter_hour)
             if flow
-            else Bar(None, "no such lane")
+            else None
             for flow in flows
         ]
         rows.append((name, "", bars))
@@ -251,11 +260,11 @@ def _throughput(drawing: _Drawing, shown: Sequence[Shown]) -> None:
 def _waiting_by_lane(drawing: _Drawing, shown: Sequence[Shown]) -> None:
     rows = []
     for name in busiest_lanes(shown):
-        bars = []
+        bars: list[Bar | None] = []
         for one in shown:
             waited = one.card.waiting_s_by_lane.get(name)
             if waited is None or waited.mean is None or waited.p95 is None:
-                bars.append(Bar(None, "nobody"))
+                bars.append(None)
             else:
                 bars.append(Bar(waited.mean, f"{waited.mean:.1f} s, 95 %: {waited.p95:.0f} s", mark=waited.p95))
         rows.append((name, "", bars))
@@ -278,6 +287,13 @@ def _waiting(drawing: _Drawing, shown: Sequence[Shown]) -> None:
             width = drawing.width * steps.step_s / end
             drawing.box(x, base - 106 * share / top, max(1.0, width - 1), 106 * share / top, drawing.inks.runs[number])
         drawing.line(0, base, drawing.width, base, drawing.inks.soft)
+        highest = max(range(len(part)), key=part.__getitem__, default=0)
+        if part and sum(steps.riders):
+            told = f"{percent(part[highest] * steps.step_s / 100)} % of {sum(steps.riders):,} riders"
+            when = f"{highest * steps.step_s} to {(highest + 1) * steps.step_s} s"
+            # In the half where the highest bar is not: nothing else reaches up there.
+            left = highest * steps.step_s > end / 2
+            drawing.text(0 if left else drawing.width, base - 94, f"{told}: {when}", end="start" if left else "end")
         _, step = _scale([float(end)], False)
         for tick in range(math.floor(end / step) + 1):
             x = drawing.width * tick * step / end
@@ -307,13 +323,8 @@ def _confusion(drawing: _Drawing, shown: Sequence[Shown]) -> None:
                 if count:
                     drawing.box(x, drawing.y, width - 2, 26, drawing.inks.heat, 0.12 + 0.88 * count / total)
                 sign = ("" if is_right(outcome, what) else " ✗") if count else ""
-                drawing.text(
-                    x + width / 2 - 1,
-                    drawing.y + 18,
-                    f"{count:,}{sign}" if count else "·",
-                    end="middle",
-                    soft=not count,
-                )
+                said = f"{count:,}{sign}" if count else "·"
+                drawing.text(x + width / 2 - 1, drawing.y + 18, said, end="middle", soft=not count)
             drawing.y += 28
         drawing.y += 8
 
