@@ -29,6 +29,7 @@ from gateway.live.state import LiveState
 from gateway.passes.defaults import DEFAULT_QUOTA, SPENT_INTERVAL_S
 from gateway.passes.keyfiles import KeyFiles
 from gateway.passes.office import Office
+from gateway.replay.runs import Replays
 from gateway.results.folder import Runs
 from gateway.store.consent import ConsentStore
 from gateway.store.database import Database, Lock, StoreBusy, StoreGone, patiently, prepare_directory
@@ -80,6 +81,7 @@ class Service:
         ``on_failure`` is called from another thread when ingest ends by an unexpected error.
         """
         self.runs = Runs(settings.runs)
+        self.replays = Replays(settings.runs)
         prepare_directory(settings.data)
         self._lock = Lock(
             settings.data / "gateway.lock",

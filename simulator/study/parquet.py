@@ -29,7 +29,7 @@ _MEANINGS = {
     RECORDS: "What each gate's firmware decided. Times are virtual ms; confidence is percent, -1 without a body.",
     JOINED: "Truth against report: a row for each rider, and one for each decision that no rider answers to.",
     EDGES: "What each beam did, as its device heard it. Times are virtual ms; blocked: 1 broken, 0 clear.",
-    LAYOUT: "Where the things of each lane are, in mm. Times are virtual ms; only the epoch's is of the run's own clock.",
+    LAYOUT: "Where the things of each lane are, in mm, and when the run began on its own clock.",
     WALKS: "How each body went: straight lines between points, its parts behind its front. Times are virtual ms.",
     SHOWS: "What each gate showed from that moment on, and how its arm moved. Times are virtual ms; percent open.",
 }
