@@ -109,6 +109,9 @@ class Summary:
     gaps: int
     lost: int
     invented: int
+    meddled: int
+    orders: int
+    orders_refused: int
     quarantined: int
     micropython_processes: int
     heap_limit_bytes: int | None
@@ -283,10 +286,11 @@ class Demo:
         self._processes = max(self._processes, self.station.micropython_processes())
 
     def finish(self, tell: Callable[[str], None] = lambda text: None) -> Summary:
-        """No more riders; those on their way go home, the last interval closes, everything is stored. Then the
-        summary."""
+        """No more riders, and no more hands; those on their way go home, the last interval closes, everything is
+        stored. Then the summary."""
         station = self.station
         assert station is not None
+        station.end_hands()
         station.stop_arrivals()
         tell("no more riders; those in the lanes go through")
         self._wait(station.idle, station.outcomes)
@@ -343,6 +347,9 @@ class Demo:
             gaps=facts["gaps"],
             lost=reckoning.lost,
             invented=reckoning.invented,
+            meddled=reckoning.meddled,
+            orders=station.hands.done,
+            orders_refused=station.hands.refused + station.orders.dropped.total() + station.orders_unheard,
             quarantined=sum(facts["quarantine"].values()),
             micropython_processes=self._processes,
             heap_limit_bytes=station.heap_limit_bytes,

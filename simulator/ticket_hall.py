@@ -200,6 +200,7 @@ class TicketHall:
         self.loop = PacedLoop(Scheduler())
         self._post = post
         self._waiting: deque[Customer] = deque()
+        self._first: deque[Customer] = deque()
         self._key_id = secrets.token_bytes(_NONCE_FROM - _ID_FROM)  # no key's, until one is known
         self.stands = [Stand(self, one, folder / one["device"], client_of) for one in settings]
 
@@ -233,8 +234,8 @@ class TicketHall:
             forged = b"\x01" + self._key_id + secrets.token_bytes(_NONCE_BYTES) + secrets.token_bytes(_SIGNATURE_BYTES)
             rider.carry(forged, forged[_NONCE_FROM:_NONCE_TO])
             then()
-        elif len(self._waiting) < HALL_MAX:
-            self._waiting.append((rider, then))
+        elif len(self._waiting) + len(self._first) < HALL_MAX:
+            self._queue_of(rider).append((rider, then))
 
     # -- from any thread
 
@@ -253,11 +254,16 @@ class TicketHall:
 
     def next(self) -> Customer | None:
         """Who is next, taken out of the queue."""
-        return self._waiting.popleft() if self._waiting else None
+        queue = self._first or self._waiting
+        return queue.popleft() if queue else None
 
     def again(self, customer: Customer) -> None:
         """Somebody got nothing, and stands in the queue again a little later."""
-        self.loop.scheduler.after(RETRY_MS, lambda: self._waiting.append(customer))
+        self.loop.scheduler.after(RETRY_MS, lambda: self._queue_of(customer[0]).append(customer))
+
+    def _queue_of(self, rider: Rider) -> deque[Customer]:
+        """Who was sent by hand is served first: somebody looks on and waits."""
+        return self._first if rider.by_hand else self._waiting
 
     def go(self, rider: Rider, then: Callable[[], None], sold: bytes, consent: bool) -> None:
         """To the lanes, with a pass."""
