@@ -1,8 +1,8 @@
 """Replay: any stretch of a simulated run, or a recorded trace of an emulated gate, scrubbed, played, stepped.
 
-Rules: what is shown stands in the address, so it can be sent to somebody; the element `gateline-replay` keeps it so. This
-page offers what there is to replay and says why there is nothing; what is known of a moment comes from /v1/replays.
-Runs and traces are read off the event loop.
+Rules: what is shown stands in the address, so it can be sent to somebody; the element `gateline-replay` keeps it so.
+This page offers what there is to replay and says why there is nothing; what is known of a moment comes from
+/v1/replays. Runs and traces are read off the event loop.
 """
 
 from __future__ import annotations
@@ -161,8 +161,8 @@ def _player(asked: Mapping[str, str], names: Sequence[str]) -> None:
 def _choices(offer: Offer, replays: Replays) -> None:
     Node(
         "p",
-        "See again what a gate saw, edge by edge: any stretch of a simulated run with what its riders really did, or what "
-        "the beams of an emulated gate did when it called a passage irregular. Physical gates record no traces.",
+        "See again what a gate saw, edge by edge: any stretch of a simulated run with what its riders really did, or "
+        "what the beams of an emulated gate did when it called a passage irregular. Physical gates record no traces.",
     )
     with Node("div", css="grid"):
         with Node("section", css="card"):

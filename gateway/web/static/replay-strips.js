@@ -13,9 +13,9 @@ export function colours(node) {
   return Object.fromEntries(["ink", "soft", "line", "floor", "card", "beam", "beam-lit", "go", "stop", "warn", "ready", "body", "guest", "wait", "accent"].map((name) => [name, read(`--${name}`)]));
 }
 
-// A canvas as large as its box, in CSS pixels.
-export function sized(canvas, width, height) {
-  const ratio = Math.min(3, window.devicePixelRatio || 1);
+// A canvas of that size, in CSS pixels of which one is `scale` of the page's.
+export function sized(canvas, width, height, scale) {
+  const ratio = Math.min(3, window.devicePixelRatio || 1) * scale;
   const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
   if (canvas.width !== w || canvas.height !== h) { canvas.width = w; canvas.height = h; }
   const context = canvas.getContext("2d");
@@ -52,9 +52,10 @@ export function beamsHeight(beams, truth) {
   return AXIS_PX + beams * ROW_PX + (truth ? ROW_PX + RIDER_ROWS * (ROW_PX - 6) + 8 : 0) + 4;
 }
 
-export function drawBeams(canvas, width, { stretch, view: [from, to], t, epoch, truth, colour, names }) {
+export function drawBeams(canvas, box, { stretch, view: [from, to], t, epoch, truth, colour, names, scale }) {
+  const width = box / scale;
   const beams = stretch ? stretch.before.length : 0, height = beamsHeight(Math.max(beams, names), truth);
-  const context = sized(canvas, width, height);
+  const context = sized(canvas, width, height, scale);
   const left = LABEL_PX, room = Math.max(1, width - left - 8), x = (ms) => left + ((ms - from) / (to - from)) * room;
   const clip = (ms) => Math.min(to, Math.max(from, ms));
   context.font = "12px system-ui, sans-serif";
@@ -132,6 +133,13 @@ function drawTruth(context, top, { stretch, x, clip, from, to, colour }) {
       context.stroke();
       context.restore();
     }
+    const words = one.rider_kind.replaceAll("_", " "), size = context.measureText(words).width;
+    if (size + 10 < wide) {
+      context.fillStyle = one.honest ? colour.body : colour.guest;
+      context.fillRect(start + 3, y, size + 4, high - 3);
+      context.fillStyle = colour.card;
+      context.fillText(words, start + 5, y + (high - 3) / 2 + 1);
+    }
   }
   const y = top + RIDER_ROWS * high + ROW_PX / 2 + 2;
   context.fillStyle = colour.soft;
@@ -168,8 +176,8 @@ export const formOf = (match) => (match === "true" || match === "repeated" ? "ri
 
 export const OVERVIEW_PX = 78;
 
-export function drawOverview(canvas, width, { overview, view: [from, to], t, epoch, colour }) {
-  const context = sized(canvas, width, OVERVIEW_PX), x = (ms) => (ms / overview.to_ms) * width;
+export function drawOverview(canvas, box, { overview, view: [from, to], t, epoch, colour, scale }) {
+  const width = box / scale, context = sized(canvas, width, OVERVIEW_PX, scale), x = (ms) => (ms / overview.to_ms) * width;
   const base = OVERVIEW_PX - 20, most = Math.max(1, ...overview.edges), tall = base - 22;
   context.fillStyle = colour.floor;
   context.fillRect(0, 20, width, base - 20);

@@ -78,14 +78,9 @@ class GatelineReplay extends HTMLElement {
   build() {
     this.innerHTML = "";
     this.problem = this.appendChild(make("p", "replay-problem card", "", { role: "alert", hidden: "" }));
-    const top = this.appendChild(make("div", "replay-top"));
-    const stage = top.appendChild(make("section", "replay-stage card", "", { "aria-label": "The lane at that moment" }));
+    const stage = this.appendChild(make("section", "replay-stage card", "", { "aria-label": "The lane at that moment" }));
     this.host = stage.appendChild(make("div", "replay-host"));
     this.caption = stage.appendChild(make("p", "replay-caption soft"));
-    const side = top.appendChild(make("section", "replay-side card", "", { "aria-labelledby": "replay-list-title" }));
-    this.listTitle = side.appendChild(make("h2", "", this.trace ? "The record" : "In this stretch", { id: "replay-list-title" }));
-    this.list = side.appendChild(make("div", "replay-list", "", { tabindex: "0", role: "region", "aria-labelledby": "replay-list-title" }));
-
     const panel = this.appendChild(make("section", "replay-panel card", "", { "aria-label": "Time" }));
     const bar = panel.appendChild(make("div", "replay-bar"));
     const button = (words, name, act, css = "action quiet") => {
@@ -127,6 +122,9 @@ class GatelineReplay extends HTMLElement {
       this.whole = this.slider(this.wholeBox, "Moment in the whole run", (value) => this.go(value, true));
     }
     panel.appendChild(make("p", "replay-keys soft", "Keys: space plays and pauses; left and right go 50 ms, with shift 1 s; comma and full stop step edge by edge."));
+    const side = this.appendChild(make("section", "replay-side card", "", { "aria-labelledby": "replay-list-title" }));
+    side.appendChild(make("h2", "", this.trace ? "The record" : "In this stretch", { id: "replay-list-title" }));
+    this.list = side.appendChild(make("div", "replay-list", "", { tabindex: "0", role: "region", "aria-labelledby": "replay-list-title" }));
     this.colour = colours(this);
   }
 
@@ -471,9 +469,11 @@ class GatelineReplay extends HTMLElement {
     const { stretch, view, t, epoch, colour } = this;
     const truth = !this.trace, names = this.layout ? this.layout.beams.length : 0;
     const beams = Math.max(names, stretch ? stretch.before.length : 0, 1);
-    const high = beamsHeight(beams, truth);
-    this.beamsBox.style.height = `${high}px`;
-    drawBeams(this.beamsCanvas, this.beamsBox.clientWidth, { stretch, view, t, epoch, truth, colour, names });
+    // The strips grow with the page's own letters.
+    const scale = Math.max(0.9, Number.parseFloat(getComputedStyle(this).fontSize) / 16);
+    if (this.scale !== scale) { this.scale = scale; this.style.setProperty("--strip", scale.toFixed(3)); }
+    this.beamsBox.style.height = `${beamsHeight(beams, truth) * scale}px`;
+    drawBeams(this.beamsCanvas, this.beamsBox.clientWidth, { stretch, view, t, epoch, truth, colour, names, scale });
     const set = (input, min, max, words) => {
       if (input.min !== String(min)) input.min = String(min);
       if (input.max !== String(max)) input.max = String(max);
@@ -483,7 +483,7 @@ class GatelineReplay extends HTMLElement {
     const words = this.trace ? `${this.timeWords()} after the first edge` : this.timeWords();
     set(this.scrub, view[0], view[1], `${words}; ${this.edgeWords()}`);
     if (truth && this.overview) {
-      drawOverview(this.wholeCanvas, this.wholeBox.clientWidth, { overview: this.overview, view, t, epoch, colour });
+      drawOverview(this.wholeCanvas, this.wholeBox.clientWidth, { overview: this.overview, view, t, epoch, colour, scale });
       set(this.whole, 0, this.end, words);
     }
     say(this.time, this.trace ? `${this.timeWords()} ${t < 0 ? "before" : "after"} the first edge` : this.timeWords());
@@ -540,7 +540,7 @@ class GatelineReplay extends HTMLElement {
     const body = act.appendChild(make("span", "what"));
     const who = one ? kindWords(one.rider_kind) : "Nobody";
     body.appendChild(make("b", "", one ? `${who[0].toUpperCase()}${who.slice(1)} ${didWords(one.outcome)}.` : "Nobody was there."));
-    const said = about.length ? about.map((verdict) => `${saysWords(verdict.what)}${verdict.confidence >= 0 ? `, ${verdict.confidence} %` : ""}`).join("; ") : "nothing yet";
+    const said = about.length ? about.map((verdict) => `${saysWords(verdict.what)}${verdict.confidence >= 0 ? `, ${verdict.confidence} %` : ""}`).join("; ") : one?.match === "unseen" ? "nothing" : "nothing in what is read here";
     body.appendChild(make("span", "", `The gate says: ${said}.`));
     const matches = new Set(about.map((verdict) => verdict.match));
     if (one && !about.length && one.match) matches.add(one.match);
