@@ -109,7 +109,9 @@ class Summary:
     gaps: int
     lost: int
     invented: int
+    misjudged: int
     meddled: int
+    irregular: int
     orders: int
     orders_refused: int
     quarantined: int
@@ -270,7 +272,9 @@ class Demo:
             self._most_held = max(
                 (one.get("entries", 0) + one.get("exits", 0) for one in open_counts.values()), default=0
             )
-            self._reckoned = reckon(expected, facts, open_counts, used), facts
+            # Decisions last: a gate tells them before it notes anything.
+            decided = self.station.decided()
+            self._reckoned = reckon(expected, facts, open_counts, used, decided), facts
             self._reckoned_at = time.monotonic()
         return self._reckoned
 
@@ -347,7 +351,9 @@ class Demo:
             gaps=facts["gaps"],
             lost=reckoning.lost,
             invented=reckoning.invented,
+            misjudged=reckoning.misjudged,
             meddled=reckoning.meddled,
+            irregular=reckoning.irregular,
             orders=station.hands.done,
             orders_refused=station.hands.refused + station.orders.dropped.total() + station.orders_unheard,
             quarantined=sum(facts["quarantine"].values()),

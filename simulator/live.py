@@ -30,6 +30,7 @@ from simulator.plant.lane import LanePlant
 from simulator.scene import frame
 from simulator.scene.eye import Eye
 from simulator.scene.publisher import ScenePublisher
+from simulator.study.witness import Decisions, overheard, witnessed
 from simulator.truth import DAY_MS, TruthLog
 from simulator.world.demand import Demand
 from simulator.world.riders import Rider
@@ -191,9 +192,10 @@ class LiveStation:
         self.micropython = micropython_available() if micropython is None else micropython
         self._epoch_start_ms = int(time.time() * 1000)
         self._server = PlantServer() if self.micropython else None
-        self._bundle = bundle.build("emulated", folder / "bundle") if self.micropython else None
+        self._bundle = bundle.build("emulated", folder / "bundle", witness=True) if self.micropython else None
         day_start_ms = settings["simulator"]["report"]["day_start_ms"]
         self.truth = TruthLog(folder / "truth.jsonl", self.epoch_of, day_start_ms)
+        self.decisions = Decisions()
         self.passed: dict[str, int] = {}
         self.frames: dict[str, Frame] = {}
         """What an eye sees at each lane now; replaced, never changed, so any thread may read it."""
@@ -244,7 +246,10 @@ class LiveStation:
         self, settings: dict[str, Any], outputs: Callable[[int, int, int, int, str], None]
     ) -> ProcessDevice | InProcessDevice:
         """A device of the kind that this station runs."""
-        folder = self.folder / "devices" / settings["device"]
+        name = settings["device"]
+        folder = self.folder / "devices" / name
+        way = settings.get("lane", {}).get("way", "entry")
+        heard = (lambda: self.scheduler.now_ms, "", name, way, self.decisions)
         if self._server is not None and self._bundle is not None:
             return ProcessDevice(
                 self.scheduler,
@@ -256,6 +261,8 @@ class LiveStation:
                 folder=folder,
                 speed=self.speed,
                 clock=lambda: self.loop.virtual_ms(),
+                main=bundle.WITNESS,
+                decided=overheard(*heard),
             )
         folder.mkdir(parents=True, exist_ok=True)
         return InProcessDevice(
@@ -266,6 +273,7 @@ class LiveStation:
             seed=self.seed,
             folder=folder,
             link_factory=MqttLink,
+            make_gate=witnessed(*heard),
         )
 
     def start(self) -> None:
@@ -356,6 +364,10 @@ class LiveStation:
 
     def riders_sent(self) -> int:
         return self.loop.call(lambda: self.world.riders_sent)
+
+    def decided(self) -> dict[str, dict[str, int]]:
+        """How often each gate decided what so far (simulator/study/witness.py)."""
+        return self.loop.call(lambda: {lane: dict(counts) for lane, counts in self.decisions.by_lane.items()})
 
     def stop_arrivals(self) -> None:
         self.loop.call(self.world.stop_arrivals)
