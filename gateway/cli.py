@@ -73,8 +73,18 @@ def _new_secret_file(path: Path) -> Iterator[TextIO]:
 def run(
     data: Data = Path("gateline-data"),
     http_port: Annotated[
-        int, typer.Option(min=0, max=65_535, help="Port of API and page on the loopback address; 0 picks a free one.")
+        int, typer.Option(min=0, max=65_535, help="Port of API and pages; 0 picks a free one.")
     ] = DEFAULT_HTTP_PORT,
+    http_host: Annotated[
+        str,
+        typer.Option(
+            help="Address of API and pages. There are no accounts yet: whoever reaches it may look and steer."
+        ),
+    ] = HOST,
+    http_name: Annotated[
+        list[str] | None,
+        typer.Option(help="A name that API and pages are asked for by, through a proxy; may be given several times."),
+    ] = None,
     mqtt_port: Annotated[
         int, typer.Option(min=0, max=65_535, help="Port of the embedded broker; 0 picks a free one.")
     ] = DEFAULT_MQTT_PORT,
@@ -99,6 +109,10 @@ def run(
     spent_interval: Annotated[
         float, typer.Option(min=0.1, max=3600, help="How often used passes are published to the gates, in seconds.")
     ] = SPENT_INTERVAL_S,
+    runs: Annotated[
+        Path | None,
+        typer.Option(help="A folder with runs of `gateline simulate FILE --out FOLDER/NAME`, for the page of results."),
+    ] = None,
     json_ready: Annotated[
         bool, typer.Option("--json-ready", help="When ready, write one line of JSON to standard output.")
     ] = False,
@@ -121,6 +135,7 @@ def run(
         keep_days=keep_days,
         quota=pass_quota,
         spent_interval_s=spent_interval,
+        runs=runs,
     )
 
     def ready(url: str, mqtt: tuple[str, int]) -> None:
@@ -129,7 +144,14 @@ def run(
         else:
             typer.echo(f"The gateway serves at {url} and listens to the broker at {mqtt[0]}:{mqtt[1]}.", err=True)
 
-    status = serve(settings, http_port, ready, until_stdin_closes=until_stdin_closes)
+    status = serve(
+        settings,
+        http_port,
+        ready,
+        http_host=http_host,
+        names=http_name or (),
+        until_stdin_closes=until_stdin_closes,
+    )
     if status:
         raise typer.Exit(status)
 

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 import anyio.to_thread
 from fastapi import FastAPI
 
-from gateway.api import consent, kiosk, pages, problems
+from gateway.api import consent, kiosk, pages, problems, replays, results
 from gateway.api.routes import router
 from gateway.service import Service, Settings
 
@@ -65,5 +65,7 @@ def create_app(settings: Settings, on_failure: Callable[[], None] = end_process)
     app.include_router(router)
     app.include_router(consent.router)
     app.include_router(kiosk.router)
+    app.include_router(results.router)
+    app.include_router(replays.router)
     app.include_router(pages.router)
     return app

@@ -1,19 +1,22 @@
-"""Runs the application under uvicorn on the loopback address, with a clean start and a clean end.
+"""Runs the application with its pages under uvicorn, on the loopback address unless told otherwise.
 
-Rules: the socket is bound before anything else, so a taken port is told before the database is touched; open event
-streams are told to end when the process is asked to; what a user can mend leaves as a UserError, not as a traceback.
+Rules: a clean start and a clean end. The socket is bound before anything else, so a taken port is told before the
+database is touched; open event streams are told to end when the process is asked to; what a user can mend leaves as a
+UserError, not as a traceback.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import os
 import signal
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from types import FrameType
+from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
@@ -22,22 +25,37 @@ from gateway.api.app import create_app
 from gateway.broker import HOST
 from gateway.errors import UserError
 from gateway.service import Service, Settings
+from gateway.web import context
+from gateway.web.site import install
 
 Ready = Callable[[str, tuple[str, int]], None]
 
 
-def _bind(port: int) -> socket.socket:
-    bound = socket.socket()
+MESSAGE_MAX_BYTES: Final = 64_000
+"""The longest message that a page may send over its socket."""
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    try:
+        version = ipaddress.ip_address(host).version
+    except ValueError:
+        raise UserError(f"--http-host takes an address of this machine, such as {HOST}, and not {host!r}.") from None
+    bound = socket.socket(socket.AF_INET6 if version == 6 else socket.AF_INET)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        bound.bind((HOST, port))
+        bound.bind((host, port))
     except OSError as error:
         bound.close()
         raise UserError(
-            f"Port {port} on {HOST} cannot be used ({error.strerror}); end the program that has it, or choose another "
-            "with --http-port (0 picks a free one)."
+            f"Port {port} on {host} cannot be used ({error.strerror}); end the program that has it, or choose another "
+            "with --http-port (0 picks a free one) or another address of this machine with --http-host."
         ) from error
     return bound
+
+
+def _url(bound: socket.socket) -> str:
+    host, port = bound.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 class _Server(uvicorn.Server):
@@ -58,11 +76,21 @@ def _end_with_stdin() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def serve(settings: Settings, http_port: int, ready: Ready, *, until_stdin_closes: bool = False) -> int:
+def serve(
+    settings: Settings,
+    http_port: int,
+    ready: Ready,
+    *,
+    http_host: str = HOST,
+    names: Sequence[str] = (),
+    until_stdin_closes: bool = False,
+) -> int:
     """Serve until SIGINT or SIGTERM; the exit status: 0, or 1 when ingest ended unexpectedly.
 
-    ``ready`` is called once with the URL and the broker's (host, port), when both are in use. With
-    ``until_stdin_closes`` the end of standard input ends the gateway too. :class:`UserError` when it cannot start.
+    May be called once in a process (NiceGUI is one per process). ``names``: by which others than its addresses and
+    the machine's own this gateway is asked for. ``ready`` is called once with the URL and the broker's (host, port),
+    when both are in use. With ``until_stdin_closes`` the end of standard input ends the gateway too.
+    :class:`UserError` when it cannot start.
     """
     failed = threading.Event()
     problem: list[UserError] = []
@@ -72,6 +100,7 @@ def serve(settings: Settings, http_port: int, ready: Ready, *, until_stdin_close
         os.kill(os.getpid(), signal.SIGTERM)
 
     app = create_app(settings, fail)
+    guarded = install(app, names)
     inner = app.router.lifespan_context
 
     @asynccontextmanager
@@ -81,8 +110,10 @@ def serve(settings: Settings, http_port: int, ready: Ready, *, until_stdin_close
             async with inner(application):
                 service: Service = application.state.service
                 server.service = service
-                ready(f"http://{HOST}:{bound.getsockname()[1]}", service.mqtt)
+                context.use(service)
+                ready(_url(bound), service.mqtt)
                 yield
+                context.use(None)
         except UserError as error:
             problem.append(error)
             raise
@@ -90,10 +121,16 @@ def serve(settings: Settings, http_port: int, ready: Ready, *, until_stdin_close
     app.router.lifespan_context = lifespan
     # uvicorn logs a traceback for every lifespan that fails; for what the user can mend, our sentence is enough.
     logging.getLogger("uvicorn.error").addFilter(lambda _: not problem)
-    bound = _bind(http_port)
+    bound = _bind(http_host, http_port)
     try:
         config = uvicorn.Config(
-            app, log_config=None, access_log=False, timeout_graceful_shutdown=3, lifespan="on", ws="none"
+            guarded,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=3,
+            lifespan="on",
+            ws="websockets-sansio",
+            ws_max_size=MESSAGE_MAX_BYTES,
         )
         server = _Server(config)
         bound.listen(128)

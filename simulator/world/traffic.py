@@ -483,7 +483,13 @@ class LaneTraffic:
 
     def _appear(self, visit: Visit, kind: int, move: Move) -> None:
         visit.body = self.plant.add(
-            move.shape, kind, move.path, partial(self.account.mark, visit), reverse=move.reverse, lifts=move.lifts
+            move.shape,
+            kind,
+            move.path,
+            partial(self.account.mark, visit),
+            reverse=move.reverse,
+            lifts=move.lifts,
+            who=visit.rider.id,
         )
 
     def _body(self, visit: Visit) -> lane.Body:

@@ -1,0 +1,9 @@
+"""The pages, each a module with a `register` that tells NiceGUI of it."""
+
+from collections.abc import Callable
+from typing import Final
+
+from gateway.web.pages import overview, results
+
+REGISTER: Final[tuple[Callable[[], None], ...]] = (overview.register, results.register)
+"""What makes every page known."""

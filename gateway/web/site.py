@@ -1,0 +1,52 @@
+"""The NiceGUI pages on the gateway's application: put together once per process.
+
+Rules: NiceGUI is one per process, so only the server that runs a gateway installs the pages; an application without
+them has the API and the plain pages. No history of messages, no storage and no session are kept; nothing is loaded
+from elsewhere. Pages are modules of gateway/web/pages, each with a `register`; what they show doesn't belong here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fastapi import FastAPI, HTTPException
+from nicegui import ui
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import ASGIApp
+
+from gateway.web import static_files
+from gateway.web.frame import ICON
+from gateway.web.guard import Guard
+from gateway.web.pages import REGISTER
+
+RECONNECT_S = 3.0
+
+
+def install(app: FastAPI, names: Iterable[str] = ()) -> ASGIApp:
+    """The pages on ``app``, and everything behind the guard. ``names``: what else this gateway is called.
+
+    May be called once in a process, after the routes of the API are there: the pages take every path that is left.
+    """
+
+    @app.api_route("/v1/{rest:path}", include_in_schema=False, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+    def unknown(rest: str) -> None:
+        raise HTTPException(404, "There is no such resource; /openapi.json describes all.")
+
+    static_files.serve(app)
+    for register in REGISTER:
+        register()
+    ui.run_with(
+        app,
+        title="Gateline",
+        favicon=ICON,
+        dark=None,
+        language="en-US",
+        tailwind=False,
+        reconnect_timeout=RECONNECT_S,
+        message_history_length=0,
+        binding_refresh_interval=None,
+        # Compressed below, outside the guard, which writes into pages.
+        gzip_middleware_factory=None,
+        show_welcome_message=False,
+    )
+    return GZipMiddleware(Guard(app, names), minimum_size=1000, compresslevel=6)
