@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from simulator.broker_log import BrokerLog
+from simulator.demo_lanes import crowd, lane_specs
 from simulator.errors import UserError
 from simulator.gateline_page import GatelinePage
 from simulator.held import held, held_nullifiers
@@ -214,6 +215,7 @@ class Demo:
         """Provision, then broker, gateway, devices, riders."""
         demand = evening_peak()
         ways = {f"gate-{n + 1}": way for n, way in enumerate(lane_ways(self._lanes, demand))}
+        specs = lane_specs(ways)
         kiosks = [f"kiosk-{n + 2}" for n in range(self._kiosks)]
         day_start_ms = distant_day_start_ms(int(time.time() * 1000))
         settings = self.backend.provision(SITE, list(ways), day_start_ms, [OWN_KIOSK, *kiosks])
@@ -221,7 +223,7 @@ class Demo:
         for name, values in settings.items():
             values["broker"].update(host=host, port=port)
             if name in ways:
-                values["lane"] = {"way": ways[name]}
+                values["lane"] = specs[name].settings({})["lane"]
             if name != "simulator":
                 values["report"] |= {"interval_ms": INTERVAL_MS, "tally_min": TALLY_MIN}
         self.log = BrokerLog(settings["simulator"], self.folder)
@@ -238,6 +240,8 @@ class Demo:
             seed=self.seed,
             micropython=self._micropython,
             shop=self.hall.shop,
+            specs=specs,
+            population=crowd(),
         )
         published = Published(settings["gate-1"], self.log)
         self.page = GatelinePage(self.station, published.read, {"the gateway": self.url})
@@ -326,7 +330,7 @@ class Demo:
         till = hall.till()
         reckoning, facts = self.reckoned(fresh=True)
         riders, outcomes = station.riders_sent(), station.outcomes()
-        # Nobody here means to get past a closed arm; who does all the same is named.
+        # Ways past a closed arm are named where somebody took them.
         truth = {kind: count for kind, count in outcomes.items() if count or kind not in INTRUSIONS}
         return Summary(
             riders=riders,

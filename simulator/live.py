@@ -9,7 +9,7 @@ Does not belong here: the gateway, the terminal, the reckoning (simulator/demo.p
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -26,13 +26,14 @@ from simulator.devices import bundle
 from simulator.devices.in_process import InProcessDevice
 from simulator.devices.process import DeviceDied, PlantServer, ProcessDevice, micropython_available
 from simulator.pacing import PacedLoop
-from simulator.plant.lane import LanePlant
 from simulator.scene import frame
 from simulator.scene.eye import Eye
 from simulator.scene.publisher import ScenePublisher
+from simulator.study.spec import LaneSpec
 from simulator.study.witness import Decisions, overheard, witnessed
 from simulator.truth import DAY_MS, TruthLog
 from simulator.world.demand import Demand
+from simulator.world.population import Population
 from simulator.world.riders import Rider
 from simulator.world.station import Shop, Station
 
@@ -90,7 +91,8 @@ class Lane:
         self.state = "dark"
         self.boots = 0
         self._false_starts = 0
-        self.plant = LanePlant(station.scheduler, name=self.name, way=way)
+        spec = station.specs.get(self.name) or LaneSpec(self.name, way)
+        self.plant = spec.plant(station.scheduler, station.seed, "")
         self.device: ProcessDevice | InProcessDevice = station.make_device(settings, self._outputs)
         self.detector: str = settings.get("lane", {}).get("detector", "ordered")
         self.eye = Eye(self.plant)
@@ -168,7 +170,8 @@ class Lane:
 
 
 class LiveStation:
-    """`settings` per device as provisioned (with "simulator" for the scene's credential), `ways` per device.
+    """`settings` per device as provisioned (with "simulator" for the scene's credential), `ways` per device; `specs`
+    are those devices' lanes where they are not as LaneSpec has them.
 
     `folder` gets the truth, each device's storage and its log. Raises UserError and OSError as the parts do.
     """
@@ -184,8 +187,11 @@ class LiveStation:
         speed: int = 1,
         micropython: bool | None = None,
         shop: Shop | None = None,
+        specs: Mapping[str, LaneSpec] | None = None,
+        population: Population | None = None,
     ) -> None:
         self.scheduler = Scheduler()
+        self.specs = specs or {}
         self.seed = seed
         self.speed = speed
         self.folder = folder
@@ -204,7 +210,9 @@ class LiveStation:
         self._cables = Cables(broker["host"], int(broker["port"]))
         self.lanes = {name: Lane(self, self._cabled(settings[name]), way) for name, way in ways.items()}
         plants = [lane.plant for lane in self.lanes.values()]
-        self.world = Station(self.scheduler, plants, demand, seed=seed, truth=self.truth, shop=shop)
+        self.world = Station(
+            self.scheduler, plants, demand, seed=seed, truth=self.truth, shop=shop, population=population
+        )
         for name, lane in self.lanes.items():
             self.world.show(name, lane.eye)
         by_name = {lane.name: lane.plant for lane in self.lanes.values()}
