@@ -218,7 +218,7 @@ class LiveStation:
         by_name = {lane.name: lane.plant for lane in self.lanes.values()}
         self.hands = Hands(self.scheduler, self.world, by_name, self.truth, self._cables)
         own = settings["simulator"]
-        beams = {name: len(plant.geometry.beams) for name, plant in by_name.items()}
+        beams = {name: min(len(plant.geometry.beams), frame.BEAMS_MAX) for name, plant in by_name.items()}
         self.orders = Orders(own["site"], bytes.fromhex(own["key"]), beams)
         self._believed = self._carried_out = 0  # each is counted in one thread alone
         self.orders_unheard = 0
