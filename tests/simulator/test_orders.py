@@ -166,6 +166,7 @@ def test_the_golden_orders_are_believed() -> None:
     """What the gateway says is what is understood here, to the byte."""
     golden = json.loads((ROOT / "tests" / "golden" / "payloads.json").read_text(encoding="utf-8"))
     cases = [case for case in golden if case["topic"].endswith("/world")]
+    assert len(cases) >= 14
     receiver = Orders("north", KEY, {"gate-1": 4})
     for case in cases:
         at_ms = json.loads(case["message"])["at"]
