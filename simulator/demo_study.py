@@ -1,8 +1,8 @@
 """A small study beside the demo: two shipped scenarios, run once, so that the page of results has something to show.
 
-`DemoStudy` starts `python -m simulator.demo_study RUNS` once the station runs. That process goes through the scenarios of
-simulator/data/study at the lowest priority there is, so that the demo's gates are never late for it, and puts each run
-into RUNS when it is whole. A run that is there already, of the same scenario by the same code, is kept.
+`DemoStudy` starts `python -m simulator.demo_study RUNS` once the station runs. That process goes through the scenarios
+of simulator/data/study at the lowest priority there is, so that the demo's gates are never late for it, and puts each
+run into RUNS when it is whole. A run that is there already, of the same scenario by the same code, is kept.
 
 Rules: it disturbs nothing. It never outlives the demo, and what it can't do it says to its log alone: a demo without a
 study is a demo. Does not belong here: what is run (the scenario files), what it means (the gateway's page).

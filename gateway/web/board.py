@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import Final
 
+from gateway.live.state import Lane
 from gateway.service import Service
 from gateway.web import context
 from gateway.web.figures import Figures, take
@@ -24,7 +25,7 @@ class Board:
 
     figures: Figures
     layouts: str
-    """JSON: device -> how its lane is built."""
+    """JSON: gate -> how its lane is built, null where that isn't told. A device that is not in it is no gate."""
     hands: str
     """JSON: device -> why it needs a hand."""
     first_lane: str
@@ -40,10 +41,17 @@ def gather(service: Service) -> Board:
     going = [lane.device for lane in lanes if classes[lane.site] == "emulated" and lane.link == "online"]
     return Board(
         figures,
-        layouts="{}",
+        layouts=_json({lane.device: _layout(lane) for lane in lanes}),
         hands=_json({hand.device: hand.reason for hand in figures.hands}),
         first_lane=going[0] if going else "",
     )
+
+
+def _layout(lane: Lane) -> dict[str, object] | None:
+    layout = lane.layout
+    if layout is None:
+        return None
+    return {"way": layout.way, "make": layout.make, "beams": [x for x, _ in layout.beams], "arm": layout.arm[0]}
 
 
 def _json(value: object) -> str:

@@ -164,7 +164,7 @@ def _side_by_side(shown: Sequence[Shown]) -> None:
     )
     with parts.scrolled("Figures side by side"), Node("table", css="numbers"):
         with Node("thead"), Node("tr"):
-            for head in ("", f"A: {first.name}", f"B: {second.name}", "B less A", "95 % intervals"):
+            for head in ("figure", f"A: {first.name}", f"B: {second.name}", "B less A", "95 % intervals"):
                 Node("th", head, scope="col")
         with Node("tbody"):
             for name, label in parts.FIGURES.items():
