@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from gateway.admission.rules import Admitted, Sender
-from gateway.protocol.records import Health, Online, Passage, Scene, Tally
+from gateway.protocol.records import Health, Online, Passage, Tally
 from gateway.protocol.refusal import Reason
+from gateway.protocol.scenes import Layout, Scene
 
 LinkState = Literal["unknown", "online", "lost"]
 
@@ -52,6 +53,7 @@ class Lane:
     boot: int | None = None
     firmware: str | None = None
     health: Health | None = None
+    layout: Layout | None = None
     scene: Scene | None = None
     counts: LaneCounts = field(default_factory=LaneCounts)
     blocked: Reason | None = None
@@ -80,7 +82,11 @@ class Lane:
                 "arm": scene.arm,
                 "lamp": scene.lamp,
                 "beams": scene.beams,
-                "bodies": scene.bodies,
+                "waiting": scene.waiting,
+                "bodies": [
+                    [one[0], one[1], max((part[1] + part[2] for part in one[5]), default=0), one[2], one[3]]
+                    for one in scene.bodies
+                ],
             },
         }
 
@@ -126,6 +132,12 @@ class LiveState:
         """Show ``scene`` from now on."""
         with self._lock:
             self._lane(sender).scene = scene
+            self._version += 1
+
+    def set_layout(self, sender: Sender, layout: Layout) -> None:
+        """What the lane is built like, from now on."""
+        with self._lock:
+            self._lane(sender).layout = layout
             self._version += 1
 
     def set_online(self, sender: Sender, online: Online) -> None:
