@@ -342,7 +342,11 @@ class Watch:
         silent = {name for name, state in before.items() if state is State.SILENT}
         fell = [one.device for one in rows if one.state is State.SILENT and one.device in heard]
         back = [one.device for one in rows if one.state is State.HEARD and one.device in silent]
-        sentences = [f"{_names(fell)} fell silent."] * bool(fell) + [f"{_names(back)} can be heard again."] * bool(back)
+        sentences = [
+            f"{_names(devices)} {what}"
+            for devices, what in ((fell, "fell silent."), (back, "can be heard again."))
+            if devices
+        ]
         if sentences:
             self._told += 1
             self._announcement = " ".join(sentences)

@@ -13,6 +13,7 @@ from nicegui import ui
 
 from gateway.service import Service
 from gateway.web import context
+from gateway.web.device_detail import Detail, gatherer
 from gateway.web.device_facts import Gatherer
 from gateway.web.device_rows import Snapshot
 from gateway.web.ticker import Ticker
@@ -34,6 +35,11 @@ def _ticker(name: str, every_s: float, gather: Callable[[Service], Callable[[], 
 def devices() -> Ticker[Snapshot]:
     """All devices, every second."""
     return _ticker("devices", DEVICES_S, Gatherer)
+
+
+def device(name: str) -> Ticker[Detail]:
+    """One device that there is, every second."""
+    return _ticker(f"the device {name}", DEVICES_S, lambda service: gatherer(service, name))
 
 
 def while_open(ticker: Ticker[T], show: Callable[[T], None]) -> None:

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from typing import Final
 
-from gateway.web.pages import devices, overview, replay, results
+from gateway.web.pages import device, devices, overview, replay, results
 
 REGISTER: Final[tuple[Callable[[], None], ...]] = (
     overview.register,
     devices.register,
+    device.register,
     replay.register,
     results.register,
 )

@@ -129,9 +129,11 @@ class _Page:
         with Node("dl", css="counts card"):
             self._counts = []
             for key, name in (("all", "devices"), ("heard", "heard"), ("silent", "silent"), ("never", "never heard")):
-                with Node("div", css=f"figure {key}"):
+                with Node("div", css=f"figure {key}") as figure:
                     Node("dt", name)
                     self._counts.append(Node("dd", id=f"count-{key}"))
+                if key == "silent":
+                    self._any_silent = figure
 
     def _make_calls(self) -> None:
         with Node("section", css="card calls", aria_labelledby="calls-title") as self._panel:
@@ -215,6 +217,7 @@ class _Page:
             strict=True,
         ):
             node.say(f"{count:,}")
+        change(self._any_silent, "data-any", "yes" if State.SILENT in states else "no")
         self._show_calls(snapshot)
         chosen = snapshot.chosen(self._site, self._needs)
         pages = max(1, -(-len(chosen) // ROWS))
