@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.live.state import Lane
+from gateway.live.lane import Lane
 
 
 @dataclass(frozen=True, slots=True)
