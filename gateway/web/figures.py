@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from gateway.live.state import Lane
+from gateway.live.lane import Lane
 from gateway.web.access import EMULATED
 from gateway.web.device_rows import Facts, troubles_of
 
