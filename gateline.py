@@ -8,6 +8,7 @@ Commands, options and their defaults don't belong here: they live beside what th
 
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -20,13 +21,14 @@ USAGE_STATUS = 2
 
 def _join_demo(app: typer.Typer) -> None:
     # Only this file sees both sides: the demo is handed the gateway it starts, and knows only how to call it.
-    from functools import partial
-
     from gateway.embedded import EmbeddedGateway
     from simulator.cli import demo_command
     from simulator.demo import PASS_QUOTA
 
-    app.command("demo")(demo_command(partial(EmbeddedGateway, pass_quota=PASS_QUOTA)))
+    def backend(data: Path, runs: Path) -> EmbeddedGateway:
+        return EmbeddedGateway(data, pass_quota=PASS_QUOTA, runs=runs)
+
+    app.command("demo")(demo_command(backend))
 
 
 def _join_gateway(app: typer.Typer) -> None:

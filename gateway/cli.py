@@ -109,6 +109,10 @@ def run(
     spent_interval: Annotated[
         float, typer.Option(min=0.1, max=3600, help="How often used passes are published to the gates, in seconds.")
     ] = SPENT_INTERVAL_S,
+    runs: Annotated[
+        Path | None,
+        typer.Option(help="A folder with runs of `gateline simulate FILE --out FOLDER/NAME`, for the page of results."),
+    ] = None,
     json_ready: Annotated[
         bool, typer.Option("--json-ready", help="When ready, write one line of JSON to standard output.")
     ] = False,
@@ -131,6 +135,7 @@ def run(
         keep_days=keep_days,
         quota=pass_quota,
         spent_interval_s=spent_interval,
+        runs=runs,
     )
 
     def ready(url: str, mqtt: tuple[str, int]) -> None:

@@ -36,9 +36,16 @@ class EmbeddedGateway:
     """Broker and gateway on one data directory. Call ``provision`` before ``start_broker``."""
 
     def __init__(
-        self, data_dir: Path, spent_interval_s: float = SPENT_INTERVAL_S, pass_quota: int = DEFAULT_QUOTA
+        self,
+        data_dir: Path,
+        spent_interval_s: float = SPENT_INTERVAL_S,
+        pass_quota: int = DEFAULT_QUOTA,
+        runs: Path | None = None,
     ) -> None:
-        """Nothing is touched before the first call. ``spent_interval_s``: how often used passes are published."""
+        """Nothing is touched before the first call. ``spent_interval_s``: how often used passes are published;
+        ``runs``: the folder of simulated runs whose results the gateway shows.
+        """
+        self._runs = runs
         self._spent_interval_s = spent_interval_s
         self._pass_quota = pass_quota
         self._data = Path(data_dir)
@@ -112,6 +119,8 @@ class EmbeddedGateway:
         command += ["--http-port", str(self._http_port), "--broker", f"{HOST}:{self._broker.port}"]
         command += ["--spent-interval", str(self._spent_interval_s), "--pass-quota", str(self._pass_quota)]
         command += ["--until-stdin-closes"]
+        if self._runs is not None:
+            command += ["--runs", str(self._runs)]
         self._gateway = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,

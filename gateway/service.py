@@ -26,9 +26,12 @@ from gateway.ingest.consumer import Consumer
 from gateway.ingest.observer import Observer
 from gateway.ingest.pipeline import Pipeline
 from gateway.live.state import LiveState
+from gateway.live.world import Orders
 from gateway.passes.defaults import DEFAULT_QUOTA, SPENT_INTERVAL_S
 from gateway.passes.keyfiles import KeyFiles
 from gateway.passes.office import Office
+from gateway.replay.runs import Replays
+from gateway.results.folder import Runs
 from gateway.store.consent import ConsentStore
 from gateway.store.database import Database, Lock, StoreBusy, StoreGone, patiently, prepare_directory
 from gateway.store.directory import Directory
@@ -55,6 +58,7 @@ class Settings:
     own credential of the embedded broker. ``keep_days``: how long consented rows live; None means as long as the
     current notice says, and it can't be longer. ``clock`` gives epoch milliseconds.
     ``quota``: signatures for one kiosk on one service day; ``spent_interval_s``: how often used passes are published.
+    ``runs``: the folder of simulated runs whose scorecards are shown, None for none.
     """
 
     data: Path
@@ -66,6 +70,7 @@ class Settings:
     quota: int = DEFAULT_QUOTA
     spent_interval_s: float = SPENT_INTERVAL_S
     clock: Callable[[], int] = epoch_ms
+    runs: Path | None = None
 
 
 class Service:
@@ -76,6 +81,8 @@ class Service:
 
         ``on_failure`` is called from another thread when ingest ends by an unexpected error.
         """
+        self.runs = Runs(settings.runs)
+        self.replays = Replays(settings.runs)
         prepare_directory(settings.data)
         self._lock = Lock(
             settings.data / "gateway.lock",
@@ -157,6 +164,7 @@ class Service:
             self.office.agreement,
             self._settings.clock,
         )
+        self.world = Orders(self.consumer, self.registry, self.live, self._settings.clock)
         self.pipeline.start()
         self.observer.start()
         self.consumer.start()

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.live import Live
 
 from simulator.demo import Backend, Demo, Summary, run_folder
+from simulator.demo_study import DemoStudy
 from simulator.demo_view import screen, summary_table
 from simulator.devices.process import micropython_available
 from simulator.errors import UserError
@@ -23,10 +24,13 @@ NO_MICROPYTHON = (
 )
 
 
+MakeBackend = Callable[[Path, Path], Backend]
+"""Of a gateway's data folder, and of the folder whose runs it shows."""
+
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
 
-def demo_command(make_backend: Callable[[Path], Backend]) -> Callable[..., None]:
+def demo_command(make_backend: MakeBackend) -> Callable[..., None]:
     """The `demo` command, over a gateway that only the front door knows."""
 
     def demo(
@@ -57,7 +61,7 @@ def demo_command(make_backend: Callable[[Path], Backend]) -> Callable[..., None]
 
 
 def _run(
-    make_backend: Callable[[Path], Backend],
+    make_backend: MakeBackend,
     data: Path,
     seconds: float | None,
     headless: bool,
@@ -92,7 +96,7 @@ def _run(
 
 def _run_in(
     folder: Path,
-    make_backend: Callable[[Path], Backend],
+    make_backend: MakeBackend,
     seconds: float | None,
     headless: bool,
     as_json: bool,
@@ -103,7 +107,10 @@ def _run_in(
     interrupt: Interrupt,
 ) -> Summary | None:
     """The demo in its run's folder; None when it was ended at once."""
-    demo = Demo(make_backend(folder / "gateway"), folder, seed=seed, micropython=False if in_process else None)
+    study = DemoStudy(folder.parent / "runs")
+    demo = Demo(
+        make_backend(folder / "gateway", study.runs), folder, seed=seed, micropython=False if in_process else None
+    )
     try:
         if not micropython_available() and not in_process:
             err.print(NO_MICROPYTHON)
@@ -111,6 +118,7 @@ def _run_in(
             err.print("Starting broker, gateway, kiosks and eight gates…", style="dim")
         demo.start()
         if not headless:
+            study.start()
             return _shown(demo, seconds, interrupt, out)
         if not as_json:
             out.print(f"Gateline demo: {demo.url} (live page and API); Ctrl-C ends it.")
@@ -121,6 +129,7 @@ def _run_in(
     except KeyboardInterrupt:
         return None
     finally:
+        study.close()
         demo.close()
 
 

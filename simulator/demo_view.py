@@ -110,6 +110,7 @@ def summary_table(summary: Summary) -> RenderableType:
         (summary.gaps, "gaps"),
         (summary.lost, "lost"),
         (summary.invented, "invented"),
+        *([(summary.meddled, "explained by hands in the beams")] if summary.meddled else []),
         (summary.cash_off_cents, "cents too many or too few in the kiosks"),
         (summary.declined_located, f"of {summary.declined} riders who said no can be placed at one gate and time"),
     )

@@ -9,22 +9,31 @@ Does not belong here: the gateway, the terminal, the reckoning (simulator/demo.p
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from firmware import config
 from firmware.link.mqtt import MqttLink
+from simulator.byhand.cables import Cables
+from simulator.byhand.hands import Hands
+from simulator.byhand.orders import Order, Orders
 from simulator.clock import Scheduler
 from simulator.devices import bundle
 from simulator.devices.in_process import InProcessDevice
 from simulator.devices.process import DeviceDied, PlantServer, ProcessDevice, micropython_available
 from simulator.pacing import PacedLoop
-from simulator.plant.lane import LanePlant
-from simulator.scene import ScenePublisher
+from simulator.scene import frame
+from simulator.scene.eye import Eye
+from simulator.scene.publisher import ScenePublisher
+from simulator.study.spec import LaneSpec
+from simulator.study.witness import Decisions, overheard, witnessed
 from simulator.truth import DAY_MS, TruthLog
 from simulator.world.demand import Demand
+from simulator.world.population import Population
 from simulator.world.riders import Rider
 from simulator.world.station import Shop, Station
 
@@ -33,6 +42,7 @@ _FRAME_MS = 100
 _REBOOT_MS = 1000
 _FALSE_STARTS_MAX = 3
 _BY_HAND_KEPT = 32
+_ORDERS_MAX = 64  # that wait for the loop; whoever sends more meanwhile is not heard
 
 
 def distant_day_start_ms(epoch_ms: int) -> int:
@@ -81,15 +91,22 @@ class Lane:
         self.state = "dark"
         self.boots = 0
         self._false_starts = 0
-        self.plant = LanePlant(station.scheduler, name=self.name, way=way)
+        spec = station.specs.get(self.name) or LaneSpec(self.name, way)
+        self.plant = spec.plant(station.scheduler, station.seed, "")
         self.device: ProcessDevice | InProcessDevice = station.make_device(settings, self._outputs)
-        self.plant.post = self.device.post
+        self.detector: str = settings.get("lane", {}).get("detector", "ordered")
+        self.eye = Eye(self.plant)
+        self.plant.post = self._post
         if isinstance(self.device, InProcessDevice):
             self.device.handled = self._touch
 
     def _outputs(self, t_ms: int, arm: int, lamp: int, sound: int, state: str) -> None:
         self.state = state
         self.plant.apply(t_ms, arm, lamp, sound)
+
+    def _post(self, t_ms: int, kind: int, a: int | bytes, b: int) -> None:
+        self.eye.told(t_ms, kind, a, b)
+        self.device.post(t_ms, kind, a, b)
 
     def _touch(self) -> None:
         self.station.loop.touch(self)
@@ -153,7 +170,8 @@ class Lane:
 
 
 class LiveStation:
-    """`settings` per device as provisioned (with "simulator" for the scene's credential), `ways` per device.
+    """`settings` per device as provisioned (with "simulator" for the scene's credential), `ways` per device; `specs`
+    are those devices' lanes where they are not as LaneSpec has them.
 
     `folder` gets the truth, each device's storage and its log. Raises UserError and OSError as the parts do.
     """
@@ -169,26 +187,64 @@ class LiveStation:
         speed: int = 1,
         micropython: bool | None = None,
         shop: Shop | None = None,
+        specs: Mapping[str, LaneSpec] | None = None,
+        population: Population | None = None,
     ) -> None:
         self.scheduler = Scheduler()
+        self.specs = specs or {}
         self.seed = seed
         self.speed = speed
         self.folder = folder
         self.micropython = micropython_available() if micropython is None else micropython
         self._epoch_start_ms = int(time.time() * 1000)
         self._server = PlantServer() if self.micropython else None
-        self._bundle = bundle.build("emulated", folder / "bundle") if self.micropython else None
+        self._bundle = bundle.build("emulated", folder / "bundle", witness=True) if self.micropython else None
         day_start_ms = settings["simulator"]["report"]["day_start_ms"]
         self.truth = TruthLog(folder / "truth.jsonl", self.epoch_of, day_start_ms)
+        self.decisions = Decisions()
         self.passed: dict[str, int] = {}
         self.frames: dict[str, Frame] = {}
         """What an eye sees at each lane now; replaced, never changed, so any thread may read it."""
         self._by_hand: dict[str, str] = {}  # rider -> lane, of the last ones
-        self._scene = ScenePublisher(settings["simulator"])
-        self.lanes = {name: Lane(self, settings[name], way) for name, way in ways.items()}
+        broker = settings["simulator"]["broker"]
+        self._cables = Cables(broker["host"], int(broker["port"]))
+        self.lanes = {name: Lane(self, self._cabled(settings[name]), way) for name, way in ways.items()}
         plants = [lane.plant for lane in self.lanes.values()]
-        self.world = Station(self.scheduler, plants, demand, seed=seed, truth=self.truth, shop=shop)
+        self.world = Station(
+            self.scheduler, plants, demand, seed=seed, truth=self.truth, shop=shop, population=population
+        )
+        for name, lane in self.lanes.items():
+            self.world.show(name, lane.eye)
+        by_name = {lane.name: lane.plant for lane in self.lanes.values()}
+        self.hands = Hands(self.scheduler, self.world, by_name, self.truth, self._cables)
+        own = settings["simulator"]
+        beams = {name: min(len(plant.geometry.beams), frame.BEAMS_MAX) for name, plant in by_name.items()}
+        self.orders = Orders(own["site"], bytes.fromhex(own["key"]), beams)
+        self._believed = self._carried_out = 0  # each is counted in one thread alone
+        self.orders_unheard = 0
         self.loop = PacedLoop(self.scheduler, speed)
+        layouts = {name: frame.layout(lane.plant, lane.detector) for name, lane in self.lanes.items()}
+        self._scene = ScenePublisher(own, layouts, self._order)
+
+    def _cabled(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """The same settings, with the broker at the end of the device's own cable."""
+        host, port = self._cables.lay(settings["device"])
+        return {**settings, "broker": {**settings["broker"], "host": host, "port": port}}
+
+    def _order(self, topic: str, payload: bytes) -> None:
+        """In the broker's client's thread: believe it or not, and let the loop carry it out."""
+        found = self.orders.take(topic, payload, int(time.time() * 1000))
+        if found is None:
+            return
+        if self._believed - self._carried_out >= _ORDERS_MAX:
+            self.orders_unheard += 1
+            return
+        self._believed += 1
+        self.loop.post(partial(self._carry_out, *found))
+
+    def _carry_out(self, device: str, order: Order) -> None:
+        self._carried_out += 1
+        self.hands.do(device, order)
 
     def epoch_of(self, t_ms: int) -> int:
         """Epoch ms of a virtual time."""
@@ -198,7 +254,10 @@ class LiveStation:
         self, settings: dict[str, Any], outputs: Callable[[int, int, int, int, str], None]
     ) -> ProcessDevice | InProcessDevice:
         """A device of the kind that this station runs."""
-        folder = self.folder / "devices" / settings["device"]
+        name = settings["device"]
+        folder = self.folder / "devices" / name
+        way = settings.get("lane", {}).get("way", "entry")
+        heard = (lambda: self.scheduler.now_ms, "", name, way, self.decisions)
         if self._server is not None and self._bundle is not None:
             return ProcessDevice(
                 self.scheduler,
@@ -210,6 +269,8 @@ class LiveStation:
                 folder=folder,
                 speed=self.speed,
                 clock=lambda: self.loop.virtual_ms(),
+                main=bundle.WITNESS,
+                decided=overheard(*heard),
             )
         folder.mkdir(parents=True, exist_ok=True)
         return InProcessDevice(
@@ -220,10 +281,12 @@ class LiveStation:
             seed=self.seed,
             folder=folder,
             link_factory=MqttLink,
+            make_gate=witnessed(*heard),
         )
 
     def start(self) -> None:
         """Boot all devices, then let time run."""
+        self._cables.start()
         self.loop.begin()
         lanes = list(self.lanes.values())
         for lane in lanes:
@@ -237,15 +300,20 @@ class LiveStation:
     def _frame(self) -> None:
         now_ms = self.scheduler.now_ms
         for name, lane in self.lanes.items():
+            waiting = self.world.queue_length(name)
+            if self._scene.connected:
+                picture = lane.eye.picture(
+                    now_ms, self.epoch_of(now_ms), lane.state, waiting, self.hands.on(name), self.speed
+                )
+                if picture is not None:
+                    self._scene.publish(name, picture)
             scene = lane.plant.snapshot(now_ms)
-            self._scene.publish(name, self.epoch_of(now_ms), lane.state, scene)
             bodies = []
             for visit in self.world.visits(name):
                 body = visit.body
                 if body is not None:
                     own = visit.rider.id in self._by_hand
                     bodies.append((visit.rider.id, body.front_at(now_ms), body.shape.rear_mm, own, visit.state.name))
-            waiting = self.world.queue_length(name)
             self.frames[name] = Frame(
                 name,
                 lane.plant.way,
@@ -305,8 +373,17 @@ class LiveStation:
     def riders_sent(self) -> int:
         return self.loop.call(lambda: self.world.riders_sent)
 
+    def decided(self) -> dict[str, dict[str, int]]:
+        """How often each gate decided what so far (simulator/study/witness.py)."""
+        return self.loop.call(lambda: {lane: dict(counts) for lane, counts in self.decisions.by_lane.items()})
+
     def stop_arrivals(self) -> None:
         self.loop.call(self.world.stop_arrivals)
+
+    def end_hands(self) -> None:
+        """What is meddled with ends, and no order is carried out any more. Nothing where time has ended already."""
+        if self.loop.running:
+            self.loop.call(self.hands.end)
 
     def outcomes(self) -> dict[str, int]:
         """What the riders did so far, by kind."""
@@ -336,13 +413,13 @@ class LiveStation:
         return config.HEAP_LIMIT_BYTES if self.micropython else None
 
     def close(self) -> None:
-        """End time, then the devices, cleanly."""
-        try:
-            self.loop.stop()
-        finally:
-            for lane in self.lanes.values():
-                lane.device.stop()
+        """End time, then the devices, cleanly; what was held by hand is let go first."""
+        with ExitStack() as closing:
+            for last in (self.truth.close, self._cables.close, self._scene.close):
+                closing.callback(last)
             if self._server is not None:
-                self._server.close()
-            self._scene.close()
-            self.truth.close()
+                closing.callback(self._server.close)
+            for lane in self.lanes.values():
+                closing.callback(lane.device.stop)
+            closing.callback(self.loop.stop)
+            self.end_hands()

@@ -60,6 +60,11 @@ class PacedLoop:
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._serve, name="paced loop", daemon=True)
 
+    @property
+    def running(self) -> bool:
+        """Whether time runs."""
+        return self._thread.is_alive()
+
     def begin(self) -> None:
         """Time runs from here: `virtual_ms` moves, although no event happens before `start`."""
         self._origin = (time.monotonic(), self.scheduler.now_ms)

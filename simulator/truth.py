@@ -8,6 +8,10 @@ changed: what a device could not take (it was dead) is said by a second line of 
 device that died in that moment may have made it durable without being able to say so. All this grows with the riders of
 a run, as the file does, unless the log is told to forget (`kept`): then it knows the last riders and the counts alone.
 
+Where somebody holds a hand into a lane's beams, a perfect device reports what it sees, which is not what riders did.
+`meddle` says when; riders of that time, and each hand, are counted apart, so that the reckoning knows how much of a
+lane's account can be explained by hands.
+
 Does not belong here: what devices or the gateway say. The comparison is made elsewhere.
 """
 
@@ -42,6 +46,10 @@ KINDS = (
     *INTRUSIONS,
     UNOBSERVED,
 )
+
+# A passage that was just decided is not noted before all beams are clear; a gate that was made to see somebody needs
+# its time to see nobody again, and who had to hold a medium to it twice is decided later.
+MEDDLED_BEFORE_MS, MEDDLED_AFTER_MS = 5_000, 10_000
 
 _PASS_NONCE = 32  # bytes; a test token's is shorter, and no gate tells that it was used
 
@@ -91,6 +99,8 @@ class LaneExpectation:
     `again` counts passages under a handle of `handles` beyond the first: a day pass may be shown twice a day.
     `uncertain` counts the unobserved riders by what they did, `uncertain_handles` names those who had consented: a
     record of theirs is neither missing when it is absent nor invented when it is there.
+    `touches` counts the times a hand went into a beam or out of one, `meddled` the riders decided while it was there or
+    around that time, `meddled_nullifiers` are those of `nullifiers` that these riders used.
     """
 
     way: str = "entry"
@@ -106,6 +116,9 @@ class LaneExpectation:
     intruders: int = 0
     uncertain: dict[str, int] = field(default_factory=dict)
     uncertain_handles: set[str] = field(default_factory=set)
+    touches: int = 0
+    meddled: int = 0
+    meddled_nullifiers: set[str] = field(default_factory=set)
 
     @property
     def unobserved(self) -> int:
@@ -139,6 +152,31 @@ class TruthLog:
         self._lanes: dict[str, LaneExpectation] = {}
         self._unobserved: set[str] = set()
         self._nullifiers: dict[str, str] = {}
+        self._hands: Counter[str] = Counter()  # by lane, in its beams now
+        self._hand_left: dict[str, int] = {}  # epoch ms of the last one
+        self._meddled: set[str] = set()
+
+    def meddle(self, t_ms: int, lane: str, way: str, on: bool) -> None:
+        """A hand goes into a beam of that lane now, or out of it; to be said before the device hears of it."""
+        at = self._epoch_of(t_ms)
+        self._hands[lane] += 1 if on else -1
+        self._hand_left[lane] = at
+        if self._kept is not None:
+            return
+        self._lanes.setdefault(lane, LaneExpectation(way)).touches += 1
+        for outcome in reversed(self._outcomes.values()):
+            if outcome.at < at - MEDDLED_BEFORE_MS:
+                break
+            if outcome.lane == lane:
+                self._note_meddled(outcome.rider, lane)
+
+    def _note_meddled(self, rider: str, lane: str) -> None:
+        if rider not in self._meddled:
+            self._meddled.add(rider)
+            expected = self._lanes[lane]
+            expected.meddled += 1
+            if rider in self._nullifiers:
+                expected.meddled_nullifiers.add(self._nullifiers[rider])
 
     def write(
         self,
@@ -174,6 +212,8 @@ class TruthLog:
             if passed and way == "entry" and product == "single" and nonce is not None and len(nonce) == _PASS_NONCE:
                 self._nullifiers[rider] = nullifier_of(nonce)
                 expected.nullifiers.add(self._nullifiers[rider])
+            if self._hands[lane] or at <= self._hand_left.get(lane, -MEDDLED_AFTER_MS) + MEDDLED_AFTER_MS:
+                self._note_meddled(rider, lane)
         elif len(self._outcomes) > self._kept:
             del self._outcomes[next(iter(self._outcomes))]
         return outcome

@@ -28,7 +28,7 @@ def test_every_channel_and_record_kind_is_in_the_protocol() -> None:
     assert len(kinds) == 8
     for kind in kinds:
         assert f"**`{kind}`**" in PROTOCOL, f"record kind {kind} is not described in docs/protocol.md"
-    for channel in (*topics.INCOMING, topics.STORED):
+    for channel in (*topics.INCOMING, topics.STORED, topics.WORLD):
         assert f"| `{channel}` |" in PROTOCOL, f"channel {channel} is not described in docs/protocol.md"
 
 

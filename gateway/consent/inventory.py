@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, get_args
 
 import msgspec
 
-from gateway.protocol import records
+from gateway.protocol import records, scenes
 from gateway.store.tables import metadata
 
 HEADINGS: Final = {"tables": "Table", "messages": "Message", "files": "File", "requests": "Request"}
@@ -70,7 +70,7 @@ def _structs() -> list[type[msgspec.Struct]]:
     kinds = list(get_args(records.Record))
     others = [
         one
-        for one in vars(records).values()
+        for one in (*vars(records).values(), *vars(scenes).values())
         if isinstance(one, type) and issubclass(one, msgspec.Struct) and one is not msgspec.Struct and one not in kinds
     ]
     return kinds + others

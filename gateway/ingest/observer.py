@@ -1,7 +1,7 @@
-"""The observer: takes what is only looked at (status, health, scene) from the consumer to the live state.
+"""The observer: takes what is only looked at (status, health, layout, scene) from the consumer to the live state.
 
 Rules: it never touches the database, so a locked one does not stop the picture; what it refuses is counted like
-everything refused. A scene is believed only from the simulator of an emulated site (I3).
+everything refused. Layout and scene are believed only from the simulator of an emulated site (I3).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from gateway.ingest.intake import Quarantine
 from gateway.ingest.pipeline import Pipeline, monotonic_ms
 from gateway.live.state import LiveState
 from gateway.passes.agreement import Agreement
-from gateway.protocol import records, topics
+from gateway.protocol import records, scenes, topics
 from gateway.protocol.refusal import Reason, Refused
 from gateway.protocol.seal import unseal
 
@@ -83,8 +83,8 @@ class Observer:
             device = self._registry.find(parsed.site, parsed.device, now_ms)
             if len(payload) > records.MAX_EVENT_BYTES:
                 raise Refused(Reason.OVERSIZED)
-            if parsed.channel == topics.SCENE:
-                self._look_at_scene(device, topic, payload, now_ms)
+            if parsed.channel in (topics.LAYOUT, topics.SCENE):
+                self._look_at_lane(device, parsed.channel, topic, payload, now_ms)
             elif parsed.channel == topics.HEALTH:
                 health = records.decode_health(unseal(device.key, topic, payload))
                 self._live.set_health(device.sender, health)
@@ -94,11 +94,16 @@ class Observer:
         except Refused as reason:
             refused.add(reason.reason, device, len(payload))
 
-    def _look_at_scene(self, device: Device, topic: str, payload: bytes, now_ms: int) -> None:
+    def _look_at_lane(self, device: Device, channel: str, topic: str, payload: bytes, now_ms: int) -> None:
         if device.sender.site_class != "emulated":
             raise Refused(Reason.NOT_ALLOWED)
-        key = self._registry.simulator_key(device.sender.site, now_ms)
-        self._live.set_scene(device.sender, records.decode_scene(unseal(key, topic, payload)))
+        if channel == topics.LAYOUT and not payload:
+            return  # a retained message was deleted: nobody says anything
+        body = unseal(self._registry.simulator_key(device.sender.site, now_ms), topic, payload)
+        if channel == topics.LAYOUT:
+            self._live.set_layout(device.sender, scenes.decode_layout(body))
+        else:
+            self._live.set_scene(device.sender, scenes.decode_scene(body))
 
     def _look_at_status(self, device: Device, topic: str, payload: bytes) -> None:
         if not payload:

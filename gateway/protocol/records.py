@@ -1,19 +1,19 @@
 """Records and messages of the wire, and the one form in which they are accepted.
 
 Rules: the schema is closed (an unknown member is refused, never ignored: invariant I1), integers are bounded, and the
-form is canonical: what is accepted is exactly what encoding it again gives, which refuses white space, other orders,
-duplicate members, fractions and escapes in one comparison. Members stand in the order of docs/protocol.md. What a site
-may say does not belong here; see gateway/admission.
+form is canonical (canonical.py). Members stand in the order of docs/protocol.md. What a site may say does not belong
+here (see gateway/admission), nor what is said of emulated lanes for the eye (scenes.py).
 """
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final, Literal, TypeVar
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct, field
 
+from gateway.protocol.canonical import decode, encode, require_version
 from gateway.protocol.refusal import Reason, Refused
 
 MAX_EVENT_BYTES: Final = 64 * 1024
@@ -183,61 +183,17 @@ class Health(Struct, frozen=True, forbid_unknown_fields=True):
     refused_stored: Count
 
 
-class Scene(Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of ``scene``: bodies, beams and arm of one emulated lane, shown and never stored."""
-
-    v: Literal[1]
-    at: EpochMs
-    state: Annotated[str, Meta(pattern=r"\A[a-z][a-z_]{0,23}\Z")]
-    arm: Annotated[int, Meta(ge=0, le=100)]
-    lamp: Literal["wait", "ready", "go", "stop"]
-    beams: Annotated[list[Bit], Meta(max_length=16)]
-    bodies: Annotated[
-        list[
-            tuple[
-                Annotated[int, Meta(ge=-1_000_000, le=1_000_000)],
-                Annotated[int, Meta(ge=0, le=100_000)],
-                Bit,
-            ]
-        ],
-        Meta(max_length=16),
-    ]
-
-
 class _Stored(Struct, frozen=True):
     v: Literal[1]
     boot: Positive
     seq: Count
 
 
-T = TypeVar("T", bound=Struct)
-_VERSION: Final = re.compile(rb'\{"v":(0|[1-9][0-9]{0,15})[,}]')
 _ONLINE_HEAD: Final = b'{"v":1,"state":"online",'
 _LOST: Final = re.compile(rb'\{"v":1,"state":"lost","boot":([1-9][0-9]{0,15})\}')
-_encoder = msgspec.json.Encoder()
 _batch_decoder = msgspec.json.Decoder(Batch)
 _health_decoder = msgspec.json.Decoder(Health)
-_scene_decoder = msgspec.json.Decoder(Scene)
 _online_decoder = msgspec.json.Decoder(Online)
-
-
-def _require_version(body: bytes) -> None:
-    version = _VERSION.match(body)
-    if version is None:
-        raise Refused(Reason.MALFORMED)
-    if version[1] != b"1":
-        raise Refused(Reason.UNKNOWN_VERSION)
-
-
-def _decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
-    try:
-        value = decoder.decode(body)
-    # RecursionError: deep nesting is the sender's doing, so it is theirs to be refused for.
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise Refused(Reason.MALFORMED) from None
-    if _encoder.encode(value) != body:
-        raise Refused(Reason.MALFORMED)
-    return value
 
 
 def _require_consistent(record: Record) -> None:
@@ -263,8 +219,8 @@ def _require_consistent(record: Record) -> None:
 
 def decode_batch(body: bytes) -> Batch:
     """The body of an ``event`` without its seal; :class:`Refused` (malformed, unknown_version)."""
-    _require_version(body)
-    batch = _decode(_batch_decoder, body)
+    require_version(body)
+    batch = decode(_batch_decoder, body)
     end = batch.seq
     for record in batch.records:
         _require_consistent(record)
@@ -276,11 +232,11 @@ def decode_batch(body: bytes) -> Batch:
 
 def decode_online(body: bytes) -> Online:
     """The body of a sealed ``status``; :class:`Refused` (malformed, unknown_version)."""
-    _require_version(body)
+    require_version(body)
     if not body.startswith(_ONLINE_HEAD):
         raise Refused(Reason.MALFORMED)
     # msgspec writes the tag first, the protocol writes `v` first: the head is compared, the rest is decoded.
-    return _decode(_online_decoder, b'{"state":"online",' + body[len(_ONLINE_HEAD) :])
+    return decode(_online_decoder, b'{"state":"online",' + body[len(_ONLINE_HEAD) :])
 
 
 def decode_lost(payload: bytes) -> int | None:
@@ -293,21 +249,15 @@ def decode_lost(payload: bytes) -> int | None:
 
 def decode_health(body: bytes) -> Health:
     """The body of ``health``; :class:`Refused` (malformed, unknown_version)."""
-    _require_version(body)
-    return _decode(_health_decoder, body)
-
-
-def decode_scene(body: bytes) -> Scene:
-    """The body of ``scene``; :class:`Refused` (malformed, unknown_version)."""
-    _require_version(body)
-    return _decode(_scene_decoder, body)
+    require_version(body)
+    return decode(_health_decoder, body)
 
 
 def encode_stored(boot: int, seq: int) -> bytes:
     """The body of ``stored``, to be sealed with the receiving device's key."""
-    return _encoder.encode(_Stored(1, boot, seq))
+    return encode(_Stored(1, boot, seq))
 
 
-def encode_body(message: Batch | Health | Scene) -> bytes:
+def encode_body(message: Batch | Health) -> bytes:
     """The canonical body of a message, without its seal."""
-    return _encoder.encode(message)
+    return encode(message)

@@ -19,9 +19,11 @@ EVENT: Final = "event"
 STATUS: Final = "status"
 HEALTH: Final = "health"
 STORED: Final = "stored"
+LAYOUT: Final = "layout"
 SCENE: Final = "scene"
+WORLD: Final = "world"
 
-INCOMING: Final = (EVENT, STATUS, HEALTH, SCENE)
+INCOMING: Final = (EVENT, STATUS, HEALTH, LAYOUT, SCENE)
 """The channels that a gateway receives."""
 
 EVENT_FILTER: Final = (f"gateline/{VERSION}/+/+/{EVENT}", 1)
@@ -30,6 +32,7 @@ EVENT_FILTER: Final = (f"gateline/{VERSION}/+/+/{EVENT}", 1)
 OBSERVED_FILTERS: Final = (
     (f"gateline/{VERSION}/+/+/{STATUS}", 1),
     (f"gateline/{VERSION}/+/+/{HEALTH}", 0),
+    (f"gateline/{VERSION}/+/+/{LAYOUT}", 1),
     (f"gateline/{VERSION}/+/+/{SCENE}", 0),
 )
 """The (filter, QoS) of what is only looked at."""

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import sqlalchemy as sa
 
-from gateway.live.state import LaneCounts
+from gateway.live.lane import LaneCounts
 from gateway.store import tables
 from gateway.store.database import Database, translated
 
@@ -66,6 +66,10 @@ def _page(table: sa.Table, time_column: str, wanted: Filter, after: Position | N
     return query
 
 
+def _with_trace(row: dict[str, Any]) -> dict[str, Any]:
+    return row | {"trace": msgspec.json.decode(row["trace"])}
+
+
 class Queries:
     """The reading side of a :class:`Database`. Every method raises StoreBusy while the database cannot be read."""
 
@@ -90,6 +94,22 @@ class Queries:
                 found.append({"kind": kind, **row})
         found.sort(key=lambda row: (row["at"], row["device"], row["boot"], row["seq"]))
         return found[:limit]
+
+    def traces(self, devices: Sequence[str], limit: int, before: Position | None = None) -> list[dict[str, Any]]:
+        """At most ``limit`` irregular records of these devices, the latest first, or those before one of them."""
+        columns = tables.irregulars.c
+        key = (columns.at, columns.device, columns.boot, columns.seq)
+        query = sa.select(tables.irregulars).where(columns.device.in_(devices)).limit(limit)
+        query = query.order_by(*(column.desc() for column in key))
+        if before is not None:
+            query = query.where(columns.at <= before.at, sa.tuple_(*key) < tuple(before))
+        return [_with_trace(row) for row in self._all(query)]
+
+    def trace(self, device: str, boot: int, seq: int) -> dict[str, Any] | None:
+        """One irregular record."""
+        columns = tables.irregulars.c
+        query = sa.select(tables.irregulars).where(columns.device == device, columns.boot == boot, columns.seq == seq)
+        return next(map(_with_trace, self._all(query)), None)
 
     def tallies(self, wanted: Filter, after: Position | None, limit: int) -> list[dict[str, Any]]:
         """At most ``limit`` tallies in order of the beginning of their interval."""

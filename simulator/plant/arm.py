@@ -4,6 +4,8 @@ Rules: position is 0 (closed) to 100 (open), a straight line in time; reversing 
 does not know bodies or lamps; the lane says when it may close and what is in its way. Makes of arms are in makes.py.
 """
 
+from collections.abc import Callable
+
 from simulator.plant.makes import PADDLE, ArmKind
 
 
@@ -15,6 +17,7 @@ class Arm:
         self.absent = kind.absent
         self.opening = self.absent
         self.jammed = False
+        self.on_turn: Callable[[int], None] | None = None  # told of each new movement, for a film
         self._since_ms = 0
         self._from = 100 if self.absent else 0
 
@@ -36,6 +39,8 @@ class Arm:
             self._from = self.position(t_ms)
             self._since_ms = t_ms
             self.jammed = jammed
+            if self.on_turn is not None:
+                self.on_turn(t_ms)
 
     def position(self, t_ms: int) -> int:
         """0 (closed) to 100 (open) at `t_ms`, which must not lie before the last movement began."""
@@ -45,6 +50,15 @@ class Arm:
         if self.opening:
             return min(100, self._from + moved_ms * 100 // self.kind.opening_ms)
         return max(0, self._from - moved_ms * 100 // self.kind.closing_ms)
+
+    def movement(self, t_ms: int) -> tuple[int, int, int]:
+        """(where the arm is at `t_ms`, where its movement ends, when), a straight line in between."""
+        now = self.position(t_ms)
+        if self.jammed or now == (100 if self.opening else 0):
+            return now, now, t_ms
+        if self.opening:
+            return now, 100, self._since_ms - (-(100 - self._from) * self.kind.opening_ms // 100)
+        return now, 0, self._since_ms - (-self._from * self.kind.closing_ms // 100)
 
     def passable_at(self, t_ms: int) -> int | None:
         """The first time from `t_ms` on when a rider may walk through, or None while the arm closes or is closed."""
@@ -66,3 +80,5 @@ class Arm:
             self._from = self.position(t_ms)
             self._since_ms = t_ms
         self.opening = opening
+        if self.on_turn is not None:
+            self.on_turn(t_ms)

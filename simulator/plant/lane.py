@@ -65,6 +65,19 @@ class Listener(Protocol):
         """The device died and may have lost what was posted after `taken_until_ms`."""
 
 
+class Film(Protocol):
+    """Whoever keeps what was to be seen at the lane (simulator/study/film.py). It changes nothing."""
+
+    def walks(self, body: "Body", /) -> None:
+        """The body has been given a way, its first or another, which begins now."""
+
+    def gone(self, t_ms: int, body: "Body", /) -> None:
+        """The body is no longer in the lane."""
+
+    def turned(self, t_ms: int, /) -> None:
+        """Lamp, power or the arm's movement are other than before."""
+
+
 class Scene(TypedDict):
     """What an eye would see; `at` in virtual ms."""
 
@@ -90,17 +103,27 @@ class Body:
         "lifts",
         "nearest_mm",
         "next",
+        "number",
         "path",
         "reverse",
         "shape",
         "spans",
         "timer",
         "watch",
+        "who",
     )
 
     def __init__(
-        self, shape: Shape, kind: int, path: beams.Path, watch: Watch, reverse: bool, lifts: tuple[Lift, ...]
+        self,
+        shape: Shape,
+        kind: int,
+        path: beams.Path,
+        watch: Watch,
+        reverse: bool,
+        lifts: tuple[Lift, ...],
+        who: str = "",
     ) -> None:
+        self.who = who  # whose body it is, for a film; no device sees it
         self.shape = shape
         self.kind = kind
         self.path = path
@@ -112,6 +135,7 @@ class Body:
         self.covers: list[int] = []
         self.items: list[Item] = []
         self.next = 0
+        self.number = 0  # among the bodies of its lane, from 1
         self.timer: Timer | None = None
         self.due: Callable[[], None] = _nothing
 
@@ -178,6 +202,7 @@ class LanePlant:
         self.contacts = 0  # how often the closing arm met a body
         self.contact_j = 0.0  # the energy of all that, in joules
         self.listener: Listener | None = None
+        self.film: Film | None = None
         self.on_power: Callable[[bool], None] | None = None
         self.on_network: Callable[[bool], None] | None = None
         self._scheduler = scheduler
@@ -188,6 +213,7 @@ class LanePlant:
         self._covering = [0] * (self._beams + 3)
         self._broken = 0  # beams that are physically broken
         self._bodies: list[Body] = []
+        self._numbered = 0
         self._misalignment_mm = noise.misalignment_mm
         self._known = _SPANS.setdefault((self.geometry, noise.misalignment_mm), {})
         self.reader_delay_ms = reader_delay_ms  # how much longer than usual a medium must be held to it
@@ -336,15 +362,19 @@ class LanePlant:
         *,
         reverse: bool = False,
         lifts: tuple[Lift, ...] = (),
+        who: str = "",
     ) -> Body:
         """A body that walks `path` from its first point on, which must be now and outside the beams.
 
-        `reverse` for who walks against the lane; `lifts` raise the person on the way (see silhouette.py).
+        `reverse` for who walks against the lane; `lifts` raise the person on the way (see silhouette.py); `who` names
+        its owner to a film.
         """
-        body = Body(shape, kind, beams.check_path(path), watch, reverse, lifts)
+        body = Body(shape, kind, beams.check_path(path), watch, reverse, lifts, who)
         body.spans, body.nearest_mm = self._spans(shape, lifts, reverse)
         body.covers = [0] * len(body.spans)
         body.due = partial(self._due, body)
+        self._numbered += 1
+        body.number = self._numbered
         self._bodies.append(body)
         self.walk(body, path)
         return body
@@ -355,6 +385,8 @@ class LanePlant:
             body.timer.cancel()
             body.timer = None
         body.path = way = beams.check_path(path)
+        if self.film is not None:
+            self.film.walks(body)
         body.items = items = []
         body.next = 0
         if len(way) == 2 and way[0][1] <= way[1][1] < body.nearest_mm:
@@ -384,6 +416,8 @@ class LanePlant:
             raise ValueError(f"a body at {body.front_at(self._scheduler.now_ms)} mm cannot vanish from a broken beam")
         if body.timer is not None:
             body.timer.cancel()
+        if self.film is not None:
+            self.film.gone(self._scheduler.now_ms, body)
         body.due, body.watch = _nothing, _unwatched  # or it would hold itself, and whoever holds it
         self._bodies.remove(body)
 
@@ -524,5 +558,7 @@ class LanePlant:
         self._drive(self._scheduler.now_ms)
 
     def _tell(self, t_ms: int) -> None:
+        if self.film is not None:
+            self.film.turned(t_ms)
         if self.listener is not None:
             self.listener.outputs_changed(t_ms)

@@ -21,8 +21,9 @@ class ArmKind:
     `passable` is the position in percent from which a rider walks, `travel_mm` how far its edge moves, `height_mm` how
     high one must go to get over it (0: no arm), `clearance_mm` how low to get under it, `backcock_mm` by how much a
     tripod turns back before it locks, `pace` the share of their free speed that riders keep on their way through (who
-    turns an arm with the body walks slower). `safety` says what a closing arm does when it meets a body: reopen, stop
-    where it is until the body has gone, or nothing at all.
+    turns an arm with the body walks slower), `width_mm` the clear width of the passage, which is only drawn. `safety`
+    says what a closing arm does when it meets a body: reopen, stop where it is until the body has gone, or nothing at
+    all.
     """
 
     name: str
@@ -38,6 +39,7 @@ class ArmKind:
     backcock_mm: int = 0
     safety: str = REOPEN
     pace: float = 1.0
+    width_mm: int = 550
 
     def __post_init__(self) -> None:
         if self.safety not in (REOPEN, STOP, NONE):
@@ -90,7 +92,14 @@ FULL_HEIGHT = ArmKind(
     pace=0.5,
 )
 WIDE = ArmKind(
-    "wide", opening_ms=700, closing_ms=900, passable=80, holds_for_lane=True, moving_mass_kg=8.0, travel_mm=900
+    "wide",
+    opening_ms=700,
+    closing_ms=900,
+    passable=80,
+    holds_for_lane=True,
+    moving_mass_kg=8.0,
+    travel_mm=900,
+    width_mm=900,
 )
 OPEN = ArmKind(
     "none",

@@ -25,7 +25,7 @@ from simulator.scenario.models import Scenario
 from simulator.study import parquet
 from simulator.study.bar import bar
 from simulator.study.execute import Options, Result, execute_all, seeds, write_json
-from simulator.study.scorecard import Scorecard
+from simulator.study.scorecard import SCORECARD_FORM, Scorecard
 from simulator.study.scorecard_view import show as show_card
 from simulator.study.spec import Spec, StationSpec
 from simulator.whole import write_whole
@@ -130,6 +130,9 @@ def simulate(
         Path | None, typer.Option(help="An empty folder for truth, records, joined and edges as Parquet.")
     ] = None,
     edges: Annotated[bool, typer.Option(help="Write edges.parquet too, the largest of them.")] = True,
+    walks: Annotated[
+        bool, typer.Option(help="Write walks.parquet and shows.parquet too: all that a replay needs to draw riders.")
+    ] = True,
     as_json: Annotated[
         bool, typer.Option("--json", help="The scorecard as one JSON object, and nothing else.")
     ] = False,
@@ -164,7 +167,9 @@ def simulate(
     pace = 1.0 if realtime else speed
     # Runs that keep real time come one after the other: side by side they would make each other late.
     processes = 1 if pace is not None else workers or os.cpu_count() or 1
-    options = Options(edges=edges, workers=processes, micropython=micropython, speed=pace, compiled=not source)
+    options = Options(
+        edges=edges, walks=walks, workers=processes, micropython=micropython, speed=pace, compiled=not source
+    )
     try:
         with _ended_as_by_ctrl_c(), _emptied(folder):
             results = _execute(specs, folder, options, quiet=as_json)
@@ -185,7 +190,8 @@ def simulate(
     with suppress(BrokenPipeError):
         show_card(card, _title(specs, results), Console(), _notes(results))
         if folder is not None:
-            print(f"\nWritten: {folder} (truth, records, joined{', edges' if edges else ''}, scorecard.json).")
+            extra = (", edges" if edges else "") + (", walks, shows" if walks else "")
+            print(f"\nWritten: {folder} (truth, records, joined, layout{extra}, scorecard.json).")
 
 
 @contextmanager
@@ -228,6 +234,7 @@ def _seed_folder(folder: Path | None, seed: int, repeat: int) -> Path | None:
 
 def _said(specs: list[Spec], results: list[Result], card: Scorecard) -> dict[str, object]:
     return {
+        "form": SCORECARD_FORM,
         "scenario": specs[0].name,
         "first_seed": specs[0].seed,
         "hours": specs[0].duration_ms / 3_600_000,

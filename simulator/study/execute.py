@@ -22,6 +22,7 @@ from typing import Any
 from simulator import engines
 from simulator.errors import UserError
 from simulator.study import join, parquet
+from simulator.study.film import layout
 from simulator.study.paced import paced_steps
 from simulator.study.rows import Crossing, Verdict
 from simulator.study.run import MicroPython, Sinks, StationRun
@@ -48,13 +49,15 @@ class Result:
 
 @dataclass(frozen=True)
 class Options:
-    """How to run. `workers` are processes; `speed` is a multiple of real time (None: as fast as can be).
+    """How to run. `edges` and `walks` say whether these tables (and with walks `shows`) are written. `workers` are
+    processes; `speed` is a multiple of real time (None: as fast as can be).
 
     `compiled` lets processes that share the stations of a run use the compiled engines, where there are some; the
     result is the same.
     """
 
     edges: bool = True
+    walks: bool = True
     workers: int = 1
     micropython: bool = False
     transcript: bool = False
@@ -96,7 +99,7 @@ def execute_all(
         parts = _run_all(jobs, progress)
         for (_, folder), span in zip(runs, spans, strict=True):
             if folder is not None:
-                _merge(folder, [job.folder for job in jobs[span.start : span.stop] if job.folder], options.edges)
+                _merge(folder, [job.folder for job in jobs[span.start : span.stop] if job.folder], options)
     return [_joined(parts[span.start : span.stop]) for span in spans]
 
 
@@ -225,16 +228,19 @@ def _run_part(job: _Job, progress: Progress | None = None) -> Result:
     verdicts: list[Verdict] = []
     with ExitStack() as stack:
         stack.enter_context(_no_cycles())
-        edge_sink = None
+        edge_sink = walk_sink = show_sink = None
         if job.folder is not None:
             parquet.run_folder(job.folder)
             if options.edges:
                 edge_sink = stack.enter_context(parquet.TableWriter(job.folder, parquet.EDGES)).add
+            if options.walks:
+                walk_sink = stack.enter_context(parquet.TableWriter(job.folder, parquet.WALKS)).add
+                show_sink = stack.enter_context(parquet.TableWriter(job.folder, parquet.SHOWS)).add
         hardware = None
         if options.micropython:
             hardware = MicroPython(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gateline-"))))
             stack.callback(hardware.close)
-        sinks = Sinks(crossings.append, verdicts.append, edge_sink)
+        sinks = Sinks(crossings.append, verdicts.append, edge_sink, walk_sink, show_sink)
         run = StationRun(spec, spec.stations[0], sinks, micropython=hardware, transcript=options.transcript)
         stack.callback(run.close)
         for reached_ms in run.steps() if options.speed is None else paced_steps(run, options.speed):
@@ -249,12 +255,19 @@ def _run_part(job: _Job, progress: Progress | None = None) -> Result:
         parquet.write(job.folder, parquet.TRUTH, crossings)
         parquet.write(job.folder, parquet.RECORDS, verdicts)
         parquet.write(job.folder, parquet.JOINED, rows)
+        station = spec.stations[0]
+        parquet.write(job.folder, parquet.LAYOUT, [layout(spec, station.name, lane) for lane in station.lanes])
     contacts = sum(lane.plant.contacts for lane in run.lanes)
     return Result(tally, digests, run.station.riders_sent, run.station.turned_away, contacts)
 
 
-def _merge(folder: Path, parts: list[Path], edges: bool) -> None:
-    for table in (parquet.TRUTH, parquet.RECORDS, parquet.JOINED, *((parquet.EDGES,) if edges else ())):
+def _merge(folder: Path, parts: list[Path], options: Options) -> None:
+    tables = [parquet.TRUTH, parquet.RECORDS, parquet.JOINED, parquet.LAYOUT]
+    if options.edges:
+        tables.append(parquet.EDGES)
+    if options.walks:
+        tables += [parquet.WALKS, parquet.SHOWS]
+    for table in tables:
         parquet.merge(folder, table, parts)
 
 

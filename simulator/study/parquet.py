@@ -1,4 +1,4 @@
-"""A run's rows as Parquet: truth, records, joined and edges, a table a file.
+"""A run's rows as Parquet: truth, records, joined, edges, and what a replay needs besides, a table a file.
 
 Rules: rows are written in batches (edges, of which there are most, as they come); a file has its name only when it is
 whole; the same rows give the same bytes. Units are in the columns' names and in the schema's own words. Errors are
@@ -17,32 +17,45 @@ import pyarrow.parquet as pq
 
 from simulator.errors import UserError
 from simulator.study.join import Joined
-from simulator.study.rows import Crossing, Edge, Verdict
+from simulator.study.rows import Crossing, Edge, Layout, Part, Place, Point, Raised, Show, Verdict, Walk
 
 BATCH_ROWS = 50_000
 
 TRUTH, RECORDS, JOINED, EDGES = "truth", "records", "joined", "edges"
+LAYOUT, WALKS, SHOWS = "layout", "walks", "shows"
 
 _MEANINGS = {
     TRUTH: "What each synthetic rider did at one lane. Times are virtual ms since the run began, -1 for never.",
     RECORDS: "What each gate's firmware decided. Times are virtual ms; confidence is percent, -1 without a body.",
     JOINED: "Truth against report: a row for each rider, and one for each decision that no rider answers to.",
     EDGES: "What each beam did, as its device heard it. Times are virtual ms; blocked: 1 broken, 0 clear.",
+    LAYOUT: "Where the things of each lane are, in mm, and when the run began on its own clock.",
+    WALKS: "How each body went: straight lines between points, its parts behind its front. Times are virtual ms.",
+    SHOWS: "What each gate showed from that moment on, and how its arm moved. Times are virtual ms; percent open.",
 }
 
+_NESTED = {list[Part]: Part, list[Raised]: Raised, list[Point]: Point, list[Place]: Place}
 
-def _type(name: str, annotation: Any) -> pa.DataType:
+
+def _type(name: str, annotation: Any, nested: bool = False) -> pa.DataType:
     if annotation in (bool, bool | None):
         return pa.bool_()
     if annotation in (str, str | None):
         # Few different values, said again and again; riders are the exception.
-        return pa.string() if name in ("rider", "leader") else pa.dictionary(pa.int32(), pa.string())
+        # Within a list pyarrow reads no dictionary back in batches.
+        plain = nested or name in ("rider", "leader")
+        return pa.string() if plain else pa.dictionary(pa.int32(), pa.string())
+    if annotation in _NESTED:
+        return pa.list_(pa.struct(_fields(_NESTED[annotation], nested=True)))
     return pa.int64() if name.endswith("_ms") else pa.int16()
 
 
+def _fields(row: type, nested: bool = False) -> list[pa.Field]:
+    return [pa.field(name, _type(name, annotation, nested)) for name, annotation in row.__annotations__.items()]
+
+
 def _schema(table: str, row: type) -> pa.Schema:
-    columns = [pa.field(name, _type(name, annotation)) for name, annotation in row.__annotations__.items()]
-    return pa.schema(columns, metadata={"about": _MEANINGS[table]})
+    return pa.schema(_fields(row), metadata={"about": _MEANINGS[table]})
 
 
 SCHEMAS = {
@@ -50,6 +63,9 @@ SCHEMAS = {
     RECORDS: _schema(RECORDS, Verdict),
     JOINED: _schema(JOINED, Joined),
     EDGES: _schema(EDGES, Edge),
+    LAYOUT: _schema(LAYOUT, Layout),
+    WALKS: _schema(WALKS, Walk),
+    SHOWS: _schema(SHOWS, Show),
 }
 
 

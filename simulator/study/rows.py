@@ -45,6 +45,87 @@ class Verdict(NamedTuple):
     told_as: str  # how it leaves the device: passage, tally, irregular, daily, or "" for not at all
 
 
+class Part(NamedTuple):
+    """One rectangle of a body from the side (simulator/plant/silhouette.py: Segment)."""
+
+    name: str
+    offset_mm: int
+    length_mm: int
+    low_mm: int
+    high_mm: int
+    core: bool
+
+
+class Raised(NamedTuple):
+    """A stretch of the lane on which the core of a body is that much higher."""
+
+    from_mm: int
+    to_mm: int
+    by_mm: int
+
+
+class Point(NamedTuple):
+    """Where a body's front was."""
+
+    at_ms: int
+    front_mm: int
+
+
+class Walk(NamedTuple):
+    """How one body went through one lane, exactly: straight lines between points, its parts behind its front."""
+
+    station: str
+    lane: str
+    rider: str
+    medium: bool  # has one of their own
+    reverse: bool  # walks towards smaller x, mirrored
+    since_ms: int  # came out of the queue
+    until_ms: int  # was gone
+    parts: list[Part]
+    raised: list[Raised]
+    points: list[Point]
+
+
+class Show(NamedTuple):
+    """What one gate showed from that moment on, and how its arm moved."""
+
+    station: str
+    lane: str
+    at_ms: int
+    state: str  # of the firmware; "dark" without power
+    lamp: str
+    arm: int  # percent open at that moment
+    arm_to: int  # where its movement ends,
+    arm_by_ms: int  # and when
+
+
+class Place(NamedTuple):
+    """A beam's place."""
+
+    x_mm: int
+    z_mm: int
+
+
+class Layout(NamedTuple):
+    """Where the things of one lane are."""
+
+    station: str
+    lane: str
+    way: str
+    make: str
+    detector: str
+    beams: list[Place]
+    arm_mm: int
+    arm_height_mm: int
+    arm_clearance_mm: int
+    stand_mm: int
+    queue_mm: int
+    away_mm: int
+    width_mm: int
+    from_epoch_ms: int  # when the run began, on its own clock
+    run_ms: int  # for how long riders came
+
+
 class Edge(NamedTuple):
     """What one beam did, as the device heard it."""
 

@@ -21,7 +21,8 @@ from simulator.devices import bundle
 from simulator.devices.in_process import InProcessDevice
 from simulator.devices.process import PlantServer, ProcessDevice
 from simulator.plant.lane import BEAM, LanePlant
-from simulator.study.rows import Crossing, Edge, Verdict
+from simulator.study.film import DARK, Film
+from simulator.study.rows import Crossing, Edge, Show, Verdict, Walk
 from simulator.study.spec import LaneSpec, Spec, StationSpec
 from simulator.study.witness import overheard, witnessed
 from simulator.world.station import Station
@@ -37,11 +38,13 @@ def nothing(_: Any) -> None:
 
 @dataclass(frozen=True)
 class Sinks:
-    """Where a station's rows go. An `edges` of None costs nothing."""
+    """Where a station's rows go. An `edges`, `walks` or `shows` of None costs nothing."""
 
     crossings: Callable[[Crossing], None] = nothing
     verdicts: Callable[[Verdict], None] = nothing
     edges: Callable[[Edge], None] | None = None
+    walks: Callable[[Walk], None] | None = None
+    shows: Callable[[Show], None] | None = None
 
 
 @dataclass
@@ -51,6 +54,7 @@ class Lane:
     spec: LaneSpec
     plant: LanePlant
     device: InProcessDevice | ProcessDevice
+    film: Film | None
     digest: Any = field(default_factory=hashlib.sha256)
 
 
@@ -104,10 +108,15 @@ class StationRun:
         plant = spec.plant(self.scheduler, self.spec.seed, station)
         name = f"{station}/{spec.name}" if station else spec.name
         lane: Lane
+        film = None
+        if self._sinks.walks is not None and self._sinks.shows is not None:
+            film = plant.film = Film(plant, station, self._now, self._sinks.walks, self._sinks.shows)
 
         def outputs(t_ms: int, arm: int, lamp: int, sound: int, state: str) -> None:
             if self._transcript:
                 lane.digest.update(b"%d %d %d %d %s\n" % (t_ms, arm, lamp, sound, state.encode()))
+            if film is not None:
+                film.says(state)
             plant.apply(t_ms, arm, lamp, sound)
 
         settings = spec.settings(self.spec.report)
@@ -131,7 +140,7 @@ class StationRun:
                 **self._device_options,
             )
         plant.post = self._post(device, station, spec.name)
-        lane = Lane(spec, plant, device)
+        lane = Lane(spec, plant, device, film)
         return lane
 
     def _now(self) -> int:
@@ -199,6 +208,8 @@ class StationRun:
             lane.plant.announce()
         else:
             lane.device.kill()
+            if lane.film is not None:
+                lane.film.says(DARK)
             lane.plant.power(False)
 
     def _run_until(self, t_ms: int) -> None:
@@ -248,6 +259,8 @@ class StationRun:
         self._closed = True
         for lane in self.lanes:
             lane.device.stop()
+            if lane.film is not None:
+                lane.film.close()
 
 
 def _station_seed(seed: int, name: str) -> int:

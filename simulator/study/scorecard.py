@@ -17,7 +17,10 @@ from simulator.study.rows import Crossing
 from simulator.world import behaviours as b
 from simulator.world.counts import ENTRY
 
+SCORECARD_FORM = 1  # of scorecard.json; another number where a reader of this one would misread it
 BUSY_MS = 900_000
+WAITING_STEPS_MAX = 60
+WAITING_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800)
 NOTHING = "nothing"
 
 Counts = Callable[["Tally"], int]
@@ -35,11 +38,12 @@ class Tally:
     through: Counter[str] = field(default_factory=Counter)  # by lane
     # By lane and quarter hour, without those whom the run's end found still waiting: it lets them out without a crowd.
     flow: Counter[tuple[str, int]] = field(default_factory=Counter)
-    waits_s: Counter[int] = field(default_factory=Counter)  # arrival to first beam, in whole seconds
+    waits_s: Counter[tuple[str, int]] = field(default_factory=Counter)  # by lane: arrival to first beam, whole seconds
     confusion: Counter[tuple[str, str]] = field(default_factory=Counter)  # outcome, verdict
     honest: Counter[str] = field(default_factory=Counter)  # honest riders who came to the beams, by kind
     accused: Counter[str] = field(default_factory=Counter)  # false accusations, by the kind of rider accused
     accused_riders: Counter[str] = field(default_factory=Counter)  # honest riders accused at least once, by kind
+    accused_as: Counter[tuple[str, str]] = field(default_factory=Counter)  # the same, by outcome and verdict
     evaders: Counter[str] = field(default_factory=Counter)  # by how they did it
     came_in: Counter[str] = field(default_factory=Counter)  # who walked in, by outcome: what agencies count
     caught: Counter[str] = field(default_factory=Counter)
@@ -52,14 +56,14 @@ class Tally:
         for crossing in crossings:
             self.crossings += 1
             self.outcomes[crossing.outcome] += 1
+            lane = f"{crossing.station}/{crossing.lane}" if crossing.station else crossing.lane
             if crossing.outcome in _THROUGH:
-                lane = f"{crossing.station}/{crossing.lane}" if crossing.station else crossing.lane
                 self.through[lane] += 1
                 self.came_in[crossing.outcome] += crossing.way == ENTRY
                 if crossing.left_ms < run_ms:
                     self.flow[lane, crossing.left_ms // BUSY_MS] += 1
             if crossing.entered_ms >= 0:
-                self.waits_s[(crossing.entered_ms - crossing.arrived_ms) // 1000] += 1
+                self.waits_s[lane, (crossing.entered_ms - crossing.arrived_ms) // 1000] += 1
                 if crossing.honest:
                     self.honest[crossing.rider_kind] += 1
             if not crossing.honest:
@@ -70,6 +74,7 @@ class Tally:
             if row.match in (join.FALSE, join.REPEATED, join.PHANTOM, join.SPURIOUS):
                 if row.match == join.FALSE:
                     self.accused[row.rider_kind] += 1
+                    self.accused_as[row.outcome, row.what] += 1
                     accused.add((row.station, row.lane, row.rider, row.rider_kind))
                 continue
             self.confusion[row.outcome, row.what or NOTHING] += 1
@@ -94,6 +99,7 @@ _COUNTERS = (
     "honest",
     "accused",
     "accused_riders",
+    "accused_as",
     "evaders",
     "came_in",
     "caught",
@@ -201,19 +207,35 @@ class Scorecard:
             found[lane] = (over / len(self.runs), busy / len(self.runs))
         return found
 
-    def waiting_s(self) -> dict[str, float | None]:
-        """Arrival to first beam, over all runs: mean, median, 95th percentile, longest; whole seconds, rounded down."""
-        waits = self.total.waits_s
-        n = waits.total()
-        if not n:
-            return {"mean": None, "p50": None, "p95": None, "max": None}
-        ordered = sorted(waits.items())
-        return {
-            "mean": sum(wait * count for wait, count in ordered) / n,
-            "p50": _quantile(ordered, n, 0.50),
-            "p95": _quantile(ordered, n, 0.95),
-            "max": float(ordered[-1][0]),
-        }
+    def waiting_s(self, lane: str | None = None) -> dict[str, float | None]:
+        """Arrival to first beam, over all runs (at one lane): mean, median, 95th percentile, longest; whole seconds,
+        rounded down.
+        """
+        waits: Counter[int] = Counter()
+        for (name, wait), count in self.total.waits_s.items():
+            if lane in (None, name):
+                waits[wait] += count
+        return _waited(waits)
+
+    def waiting_s_by_lane(self) -> dict[str, dict[str, float | None]]:
+        """The same for each lane to whose first beam anybody came."""
+        lanes: dict[str, Counter[int]] = {}
+        for (lane, wait), count in self.total.waits_s.items():
+            lanes.setdefault(lane, Counter())[wait] += count
+        return {lane: _waited(lanes[lane]) for lane in sorted(lanes)}
+
+    def waiting_counts(self) -> dict[str, Any]:
+        """How many waited how long: riders for each step of `step_s` seconds from 0; at most 60 steps."""
+        waits: Counter[int] = Counter()
+        for (_, wait), count in self.total.waits_s.items():
+            waits[wait] += count
+        longest = max(waits, default=-1)
+        fitting = (step for step in WAITING_STEPS_S if longest < step * WAITING_STEPS_MAX)
+        step_s = next(fitting, longest // WAITING_STEPS_MAX + 1)
+        riders = [0] * (longest // step_s + 1)
+        for wait, count in waits.items():
+            riders[wait // step_s] += count
+        return {"step_s": step_s, "riders": riders}
 
     def conclusion(self) -> str:
         """One plain sentence."""
@@ -261,6 +283,10 @@ class Scorecard:
                 outcome: {what: total.confusion[outcome, what] for what in whats if total.confusion[outcome, what]}
                 for outcome in outcomes
             },
+            "accused_as": {
+                outcome: {what: count for (of, what), count in sorted(total.accused_as.items()) if of == outcome}
+                for outcome in outcomes
+            },
             "unmatched_verdicts": {
                 match: total.matches[match] for match in (join.FALSE, join.REPEATED, join.PHANTOM, join.SPURIOUS)
             },
@@ -269,6 +295,8 @@ class Scorecard:
                 for lane, (mean, busy) in self.throughput_per_min().items()
             },
             "waiting_s": self.waiting_s(),
+            "waiting_s_by_lane": self.waiting_s_by_lane(),
+            "waiting_counts": self.waiting_counts(),
         }
 
 
@@ -282,6 +310,19 @@ def _false(run: Tally) -> int:
 
 def _accusations(run: Tally) -> int:
     return sum(run.matches[match] for match in (join.TRUE, join.FALSE, join.REPEATED, join.PHANTOM))
+
+
+def _waited(waits: Counter[int]) -> dict[str, float | None]:
+    n = waits.total()
+    if not n:
+        return {"mean": None, "p50": None, "p95": None, "max": None}
+    ordered = sorted(waits.items())
+    return {
+        "mean": sum(wait * count for wait, count in ordered) / n,
+        "p50": _quantile(ordered, n, 0.50),
+        "p95": _quantile(ordered, n, 0.95),
+        "max": float(ordered[-1][0]),
+    }
 
 
 def _quantile(ordered: list[tuple[int, int]], n: int, at: float) -> float:

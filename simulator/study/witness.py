@@ -9,6 +9,7 @@ simulator/devices/witness_main.py; no board's bundle has either.
 Does not belong here: holding decisions against the truth (join.py).
 """
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,23 @@ VerdictSink = Callable[[Verdict], None]
 _TOLD_AS = {"passed": "passage", "passed_free": "tally", "refused": "daily", "turned_back": ""}
 _OTHER = {"entry": "exit", "exit": "entry"}
 _BACK = 1  # firmware/lane/detector.py: came from the far side
+
+
+class Decisions:
+    """A sink that counts what gates decided, as the reckoning wants it (simulator/reckoning.py)."""
+
+    def __init__(self) -> None:
+        self.by_lane: dict[str, Counter[str]] = {}
+
+    def __call__(self, verdict: Verdict) -> None:
+        kind = verdict.told_as
+        if verdict.what == "passed":
+            kind = "consented" if kind == "passage" else "declined"
+        elif verdict.what == "passed_free":
+            kind = "free"
+        elif kind != "irregular":
+            return
+        self.by_lane.setdefault(verdict.lane, Counter())[kind] += 1
 
 
 def witnessed(now_ms: Callable[[], int], station: str, lane: str, way: str, sink: VerdictSink) -> Callable[..., Gate]:

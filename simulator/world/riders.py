@@ -36,6 +36,7 @@ class Rider:
 
     __slots__ = (
         "behaviour",
+        "by_hand",
         "carried",
         "consent",
         "fixed_tap_ms",
@@ -89,6 +90,7 @@ class Rider:
         self.rng = own
         self.leader = ""  # whom they follow or come with
         self.carried: bytes | None = None  # the pass that they were sold
+        self.by_hand = False  # somebody sent them
 
     def carry(self, medium: bytes, nonce: bytes) -> None:
         """From now on the rider holds this medium to the reader, whose handle comes from `nonce`."""

@@ -10,6 +10,7 @@ they change nobody else.
 Does not belong here: what happens at a lane (traffic.py), pacing, devices.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 
@@ -19,10 +20,11 @@ from simulator.plant.makes import WIDE
 from simulator.truth import TruthLog
 from simulator.world import behaviours as b
 from simulator.world import bodies, riders
+from simulator.world.account import CrossingSink, Onlooker
 from simulator.world.demand import ENTRY, EXIT, Demand, HourlyProfile
 from simulator.world.population import Population, plain_population
 from simulator.world.riders import Rider
-from simulator.world.traffic import CrossingSink, LaneTraffic
+from simulator.world.traffic import LaneTraffic
 from simulator.world.visit import Visit
 
 _TURN_MS = 1500  # what a rider seems to take, the arm apart; it matters only where arms differ
@@ -63,6 +65,7 @@ class Station:
         self._seed = seed
         self._population = population or plain_population()
         self._by_hand: dict[str, int] = {}
+        self._shopping_for: Counter[str] = Counter()  # riders sent by hand, by lane
         self._traffic: dict[str, LaneTraffic] = {}
         for plant in lanes:
             if plant.name in self._traffic:
@@ -103,24 +106,53 @@ class Station:
         behaviour: str = b.PAY,
         kind: str | None = None,
         change: Callable[[Rider], None] | None = None,
+        *,
+        first: bool = False,
+        buys: bool = True,
+        followed_by: str | None = None,
     ) -> Rider:
         """Send one rider to a lane by hand; an unknown lane, behaviour or kind of rider raises ValueError.
 
-        `change` may alter what chance has given the rider, before they join; who carries something goes to no shop.
+        `change` may alter what chance has given the rider, before they join; who carries something goes to no shop,
+        nor does who `buys` nothing. `first` puts them before all who were not sent so. `followed_by` is the behaviour
+        of somebody who comes right behind, and buys nothing.
         """
         if lane not in self._traffic:
             raise ValueError(f"this station has no lane {lane!r}: it has {', '.join(self._traffic)}")
-        number = self._by_hand.get(lane, 0)
         traffic = self._traffic[lane]
-        way = traffic.plant.way
-        if behaviour == b.EnterThroughExit.name:
-            way = _OTHER[way]  # means to go against the lane
-        rider = riders.draw(self._seed, f"hand-{lane}-{number}", way, self._population, behaviour, kind)
+        rider = self._draw_by_hand(lane, behaviour, kind)
         if change is not None:
             change(rider)
-        self._by_hand[lane] = number + 1
-        self._come(rider, lambda: traffic)
+        party = [rider]
+        if followed_by is not None:
+            party.append(self._draw_by_hand(lane, followed_by, None))
+        if self._shop is None or rider.carried is not None or not buys:
+            self._join(traffic, party, first)
+            return rider
+        self.shopping += 1
+        self._shopping_for[lane] += len(party)
+
+        def bought() -> None:
+            self.shopping -= 1
+            self._shopping_for[lane] -= len(party)
+            self._join(traffic, party, first)
+
+        self._shop(rider, bought)
         return rider
+
+    def _draw_by_hand(self, lane: str, behaviour: str, kind: str | None) -> Rider:
+        way = self._traffic[lane].plant.way
+        if behaviour == b.EnterThroughExit.name:
+            way = _OTHER[way]  # means to go against the lane
+        number = self._by_hand.get(lane, 0)
+        rider = riders.draw(self._seed, f"hand-{lane}-{number}", way, self._population, behaviour, kind)
+        rider.by_hand = True
+        self._by_hand[lane] = number + 1
+        return rider
+
+    def by_hand(self, lane: str) -> int:
+        """Riders sent to that lane by hand who are still on their way, in front of it or in it."""
+        return self._shopping_for[lane] + sum(visit.rider.by_hand for visit in self._traffic[lane].visits())
 
     def stop_arrivals(self) -> None:
         """Nobody new comes; who is here goes on."""
@@ -131,6 +163,10 @@ class Station:
     def idle(self) -> bool:
         """True when nobody is in a queue or a lane, nor on the way there."""
         return not self.shopping and all(traffic.idle() for traffic in self._traffic.values())
+
+    def show(self, lane: str, onlooker: Onlooker) -> None:
+        """From now on `onlooker` sees what riders do at that lane."""
+        self._traffic[lane].account.onlooker = onlooker
 
     def queue_length(self, lane: str) -> int:
         """Riders waiting at one lane, the one at the reader included."""
@@ -185,22 +221,23 @@ class Station:
     def _come(self, rider: Rider, choose: Callable[[], LaneTraffic]) -> None:
         """To the shop, where there is one, and then to the lane that seems best."""
         if self._shop is None or rider.carried is not None:
-            self._join(choose(), rider)
+            self._join(choose(), [rider])
             return
         self.shopping += 1
 
         def bought() -> None:
             self.shopping -= 1
-            self._join(choose(), rider)
+            self._join(choose(), [rider])
 
         self._shop(rider, bought)
 
-    def _join(self, traffic: LaneTraffic, rider: Rider) -> None:
-        if traffic.join(rider):
-            self.riders_sent += 1
-            for companion in self._companions(rider):
-                if traffic.join(companion):
-                    self.riders_sent += 1
+    def _join(self, traffic: LaneTraffic, party: list[Rider], first: bool = False) -> None:
+        """All of them in that order, with whom the first of them brings along; unless there is no room for this one."""
+        for rider in (*party, *self._companions(party[0])):
+            if traffic.join(rider, first):
+                self.riders_sent += 1
+            elif rider is party[0]:
+                return
 
     def _companions(self, rider: Rider) -> list[Rider]:
         """Who comes along: for a pass handed back its second user, for a gate held those it is held for."""
@@ -208,13 +245,13 @@ class Station:
             second = riders.draw(self._seed, f"{rider.id}-b", rider.way, self._population, b.Passback.name)
             second.nonce, second.product, second.consent = rider.nonce, rider.product, rider.consent
             second.carried = rider.carried
-            second.leader = rider.id
+            second.leader, second.by_hand = rider.id, rider.by_hand
             return [second]
         if isinstance(rider.plan, b.HoldGate):
             found = []
             for n in range(rider.rng.randint(*rider.plan.companions)):
                 companion = riders.draw(self._seed, f"{rider.id}-c{n}", rider.way, self._population, b.COMPANION)
-                companion.leader = rider.id
+                companion.leader, companion.by_hand = rider.id, rider.by_hand
                 found.append(companion)
             return found
         return []
@@ -224,6 +261,7 @@ class Station:
         serving = self._serving[rider.way]
         if serving:
             paying = riders.draw(self._seed, f"{rider.id}-pays", rider.way, self._population, b.PAY)
+            paying.by_hand = rider.by_hand
             self._come(paying, lambda: self._shortest(serving, rider.way, paying))
 
 

@@ -5,26 +5,26 @@ reader; a medium is held there only while the lamp says ready; nobody walks befo
 not reached the arm when it closes walks back and tries again. Who means to follow waits for somebody to follow, and
 pays when nobody comes. Who means to get past a closed arm goes when it is their turn.
 
-Rules: a rider's truth is written here, from a body's `watch`, before the plant posts the edge that decides it. What a
-rider does depends on that rider and on this lane alone.
+Rules: what a rider does depends on that rider and on this lane alone.
 
-Does not belong here: hardware (simulator/plant), who comes and to which lane (station.py), paths (moves.py).
+Does not belong here: hardware (simulator/plant), who comes and to which lane (station.py), paths (moves.py), what came
+of it (account.py).
 """
 
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from itertools import takewhile
 
-from simulator import truth as kinds
 from simulator.clock import Scheduler
 from simulator.plant import lane
-from simulator.study.rows import Crossing
 from simulator.truth import TruthLog
 from simulator.world import behaviours as b
 from simulator.world import bodies, moves
+from simulator.world.account import Account, CrossingSink
 from simulator.world.moves import Move
 from simulator.world.riders import Rider
-from simulator.world.visit import AT_READER, INTRUDERS, State, Visit
+from simulator.world.visit import AT_READER, State, Visit
 
 QUEUE_MAX = 500
 NO_ANSWER_MS = 10_000
@@ -34,11 +34,6 @@ FOLLOW_UP_MS = 300  # the next rider starts for the reader this long after the o
 _SQUEEZE_MM = 100
 _COMPANIONS_GAP_MM = 350
 _HOLDER_SPARE_MS = 500
-# How many decided riders can still be corrected when a device dies: far more than one could leave undealt with.
-_DECIDED_KEPT = 4096
-
-CrossingSink = Callable[[Crossing], None]
-
 
 Step = Callable[[Visit], None]
 
@@ -63,20 +58,21 @@ class LaneTraffic:
         self.neighbour: LaneTraffic | None = None
         self.convert: Callable[[Rider], None] | None = None  # who gave up here may pay elsewhere
         self._scheduler = scheduler
-        self._truth = truth
-        self._crossings = crossings
-        self._station = station
+        self.account = Account(scheduler, plant, truth, crossings, station)
+        self._decide, self._report = self.account.decide, self.account.report
         self._queue: deque[Visit] = deque()
         self._head: Visit | None = None
         self._walking: list[Visit] = []
         self._beyond: deque[Visit] = deque()  # at the far side, waiting for a way in
-        self._decided: deque[tuple[int, int, str]] = deque(maxlen=_DECIDED_KEPT)  # (session, when, rider)
         plant.listener = self
 
     # --- what the station asks ---------------------------------------------------------------------------------------
 
-    def join(self, rider: Rider) -> bool:
-        """Stand in the queue; False, and counted, when it is full."""
+    def join(self, rider: Rider, first: bool = False) -> bool:
+        """Stand in the queue; False, and counted, when it is full.
+
+        `first`: before all but others who were sent by hand, and those who belong to whoever is at the reader.
+        """
         if len(self._queue) >= QUEUE_MAX:
             self.turned_away += 1
             return False
@@ -91,7 +87,11 @@ class LaneTraffic:
             assert visit.plan is not None
             visit.pays = rider.rng.random() < getattr(visit.plan, "pays_if_stopped", 1.0)
             visit.plan = None if visit.pays else b.TailgateCovert()
-        self._queue.append(visit)
+        if first:
+            ahead = takewhile(lambda one: one.rider.by_hand or one.rider.behaviour == b.COMPANION, self._queue)
+            self._queue.insert(sum(1 for _ in ahead), visit)
+        else:
+            self._queue.append(visit)
         self._advance()
         return True
 
@@ -137,9 +137,7 @@ class LaneTraffic:
 
     def events_lost(self, t_ms: int, taken_until_ms: int) -> None:
         """Correct the truth of all whose deciding edge the dead device had not dealt with."""
-        for session, at_ms, rider in self._decided:
-            if session == self.plant.session and at_ms > taken_until_ms and self._truth is not None:
-                self._truth.unobserved(t_ms, rider)
+        self.account.events_lost(t_ms, taken_until_ms)
 
     # --- queue and reader --------------------------------------------------------------------------------------------
 
@@ -214,6 +212,7 @@ class LaneTraffic:
 
     def _tapped(self, visit: Visit) -> None:
         visit.taps += 1
+        visit.pays = True  # also who came to the reader only because all might pass, when that is over
         visit.state = State.PRESENTED
         now_ms = self._scheduler.now_ms
         if visit.tapped_ms < 0:
@@ -480,79 +479,17 @@ class LaneTraffic:
             self._head = None
             self._advance()
 
-    # --- truth -------------------------------------------------------------------------------------------------------
-
-    def _mark(self, visit: Visit, t_ms: int, mark: int) -> None:
-        """A body's mark, before the device hears of any edge of that moment: how a rider's outcome is known."""
-        plant = self.plant
-        if mark == lane.ENTERED:
-            if visit.session is None:
-                visit.session = plant.session if plant.powered else 0
-                visit.free = plant.fire_on
-            if visit.entered_ms < 0:
-                visit.entered_ms = t_ms
-        elif mark == lane.LEFT:
-            visit.left_ms = t_ms
-            self._decide(visit, self._passed_as(visit))
-            if self._truth is None:
-                return
-            if plant.powered and visit.session == plant.session:
-                self._decided.append((plant.session, t_ms, visit.rider.id))
-            else:
-                self._truth.unobserved(t_ms, visit.rider.id)
-        elif mark == lane.RETURNED:
-            if visit.turns_back and not visit.outcome:
-                visit.left_ms = t_ms
-                self._decide(visit, b.TURNED_BACK)
-        elif mark == lane.ALL_LEFT:
-            visit.all_left_ms = t_ms
-
-    def _passed_as(self, visit: Visit) -> str:
-        if visit.free or (self.plant.fire_on and not visit.granted):
-            return b.PASSED_FREE
-        if visit.intrudes:
-            return INTRUDERS[visit.rider.behaviour]
-        if visit.rider.behaviour == b.EnterThroughExit.name and not visit.pays:
-            return b.REVERSED
-        if not visit.granted:  # also who set off while all might pass, and slips in behind another when that is over
-            return b.TAILGATED
-        if visit.rider.behaviour == b.Passback.name and visit.leader:
-            return b.PASSED_BACK
-        return b.PASSED
-
-    def _decide(self, visit: Visit, outcome: str) -> None:
-        rider = visit.rider
-        if visit.outcome:
-            raise ValueError(f"rider {rider.id} has an outcome already: {visit.outcome}")
-        visit.outcome = outcome
-        if self._truth is None:
-            return
-        kind = outcome
-        if outcome == b.PASSED:
-            kind = kinds.PASSED_CONSENTED if rider.consent else kinds.PASSED_DECLINED
-        # Where a medium was shown, it says product and choice.
-        asked = visit.pays and outcome in (b.PASSED, b.PASSED_BACK, b.TURNED_BACK, b.REFUSED)
-        self._truth.write(
-            self._scheduler.now_ms,
-            kind,
-            rider=rider.id,
-            lane=self.plant.name,
-            way=visit.way_walked(self.plant.way),
-            consent=rider.consent if asked else None,
-            product=rider.product if asked else None,
-            nonce=rider.nonce if asked else None,
-        )
-
-    def _report(self, visit: Visit) -> None:
-        """One row for a rider who is done here."""
-        if self._crossings is not None:
-            self._crossings(visit.crossing(self._station, self.plant.name, self.plant.way))
-
     # --- small things ------------------------------------------------------------------------------------------------
 
     def _appear(self, visit: Visit, kind: int, move: Move) -> None:
         visit.body = self.plant.add(
-            move.shape, kind, move.path, partial(self._mark, visit), reverse=move.reverse, lifts=move.lifts
+            move.shape,
+            kind,
+            move.path,
+            partial(self.account.mark, visit),
+            reverse=move.reverse,
+            lifts=move.lifts,
+            who=visit.rider.id,
         )
 
     def _body(self, visit: Visit) -> lane.Body:

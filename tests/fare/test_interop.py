@@ -9,7 +9,6 @@ import base64
 import json
 import os
 import secrets
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa as openssl
 
 from firmware.fare import blind, rsa
+from tests.npm import installed
 from tests.support import ROOT
 
 INTEROP = ROOT / "tests" / "interop"
-FILES = ("package.json", "package-lock.json", ".npmrc")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -29,23 +28,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 @pytest.fixture(scope="session")
 def packages(request: pytest.FixtureRequest) -> Path:
     """A folder in which the lock's packages are installed."""
-    for program in ("node", "npm"):
-        if shutil.which(program) is None:
-            pytest.skip(
-                f"{program} is missing: install it (on Debian: apt install nodejs npm) and run the tests again."
-            )
-    cache: pytest.Cache = request.config.cache
-    folder = Path(cache.mkdir("interop"))
-    # What was installed from another lock is installed anew: npm's own copy of the lock comes last.
-    lock = (INTEROP / "package-lock.json").read_bytes()
-    done = folder / "installed-from.json"
-    if not done.exists() or done.read_bytes() != lock:
-        for name in FILES:
-            shutil.copyfile(INTEROP / name, folder / name)
-        run = subprocess.run(["npm", "ci"], cwd=folder, capture_output=True, text=True, timeout=240)
-        assert run.returncode == 0, run.stdout + run.stderr
-        done.write_bytes(lock)
-    return folder
+    return installed(request.config, "interop", INTEROP)
 
 
 def ask(packages: Path, *questions: tuple[str, dict[str, Any]]) -> list[Any]:

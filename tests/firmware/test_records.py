@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 GOLDEN = __file__.rsplit("/", 2)[0] + "/golden/payloads.json"
-RECEIVED = ("stored", "scene")  # what the firmware never writes: from the gateway, from the simulator
+# What the firmware never writes: from the gateway, from the simulator, from the gateway to the simulator.
+RECEIVED = ("stored", "layout", "scene", "world")
 
 
 def encode_record(r: "dict[str, Any]") -> bytes:
@@ -74,7 +75,7 @@ class Golden(unittest.TestCase):
             if entry["key"]:
                 body = Seal(unhexlify(entry["key"])).close(entry["topic"], body)
             self.assertEqual(body, entry["message"].encode(), entry["name"])
-        self.assertEqual(channels, {"event", "status", "health", "stored", "scene"})
+        self.assertEqual(channels, {"event", "status", "health", "stored", "layout", "scene", "world"})
         for kind in (
             "passage",
             "tally",

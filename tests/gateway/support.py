@@ -86,6 +86,41 @@ def consents(**changes: Any) -> Json:
     return {"kind": "consents", "from": NOON_MS, "to": NOON_MS + QUARTER_MS} | counts | changes
 
 
+PARTS = [["torso", 0, 260, 600, 1450], ["head", 20, 210, 1450, 1720], ["leg", 30, 140, 0, 620]]
+"""What an adult is made of, on a scene."""
+
+
+def scene(**changes: Any) -> Json:
+    return {
+        "v": 1,
+        "at": NOON_MS,
+        "state": "released",
+        "arm": 100,
+        "lamp": "go",
+        "beams": [0, 1, 0, 0],
+        "waiting": 2,
+        "bodies": [[7, 350, 0, 0, 0, PARTS], [8, -600, 1, 1, 430, [*PARTS, ["suitcase", 290, 420, 60, 560]]]],
+        "edges": [[41, 640, 0, 1], [42, 90, 1, 1]],
+        "truth": [[5, 800, "passed", "entry", "adult", 0], [6, 100, "jumped", "entry", "child_by_hand", 1]],
+        "hands": ["beam 2", "network"],
+    } | changes
+
+
+def layout(**changes: Any) -> Json:
+    return {
+        "v": 1,
+        "way": "entry",
+        "make": "paddle",
+        "detector": "ordered",
+        "beams": [[0, 900], [140, 300], [280, 900], [420, 1150]],
+        "arm": [600, 1100, 220],
+        "stand_mm": -300,
+        "queue_mm": -1000,
+        "away_mm": 1000,
+        "width_mm": 550,
+    } | changes
+
+
 def every_kind() -> list[Json]:
     return [passage(), tally(), irregular(), daily(), notice(), spent(), sales(), consents()]
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from gateway.api.routes import MAX_STREAMS
+from gateway.api.streams import MAX_STREAMS
 from gateway.store.database import StoreBusy
 from gateway.store.store import Store
 from tests.gateway.conftest import Whole
-from tests.gateway.support import NOON_MS, daily, irregular, notice, passage, sealed, tally, text
+from tests.gateway.support import NOON_MS, daily, irregular, notice, passage, scene, sealed, tally, text
 from tests.support import wait_until
 
 KIOSKS = {"sales": 0, "consents": 0}
@@ -156,7 +156,7 @@ def test_only_its_own_names_are_answered(whole: Whole, host: str, status: int) -
         assert answer.status_code == status
         if status == 400:
             assert answer.headers["content-type"] == "application/problem+json"
-            assert "127.0.0.1 or localhost" in answer.json()["detail"]
+            assert "--http-name" in answer.json()["detail"]
 
 
 def test_lists_of_sites_devices_and_gaps_are_paged(whole: Whole) -> None:
@@ -210,11 +210,13 @@ def test_the_live_stream_shows_scenes_as_they_come(whole: Whole) -> None:
         first = next(frames)
         assert [lane["device"] for lane in first["lanes"]] == ["door-1", "gate-1", "gate-2"]
         assert first["lanes"][1]["scene"] is None
-        scene = {"v": 1, "at": 5, "state": "passing", "arm": 90, "lamp": "go", "beams": [1], "bodies": [[1, 300, 0]]}
-        simulator.publish(topic, sealed(text(scene), simulator.key, topic), 0)
+        seen = scene(state="passing")
+        simulator.publish(topic, sealed(text(seen), simulator.key, topic), 0)
         for frame in frames:
             if frame["lanes"][1]["scene"]:
-                assert frame["lanes"][1]["scene"] == {name: value for name, value in scene.items() if name != "v"}
+                assert frame["lanes"][1]["scene"] == {
+                    name: seen[name] for name in ("at", "state", "arm", "lamp", "beams", "waiting")
+                } | {"bodies": [[7, 350, 260, 0, 0], [8, -600, 710, 1, 1]]}
                 break
         gate.send([passage(), tally()], 0)
         for frame in frames:
@@ -261,6 +263,10 @@ def test_every_route_and_parameter_is_described(whole: Whole) -> None:
             "/v1/passes",
             "/v1/kiosk/sign",
             "/v1/kiosk/exchange",
+            "/v1/runs",
+            "/v1/runs/{run}",
+            "/v1/runs/{run}/{table}.csv",
+            "/v1/runs/{run}/{plot}.svg",
         )
     }
     for path, methods in document["paths"].items():

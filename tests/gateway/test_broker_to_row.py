@@ -24,7 +24,7 @@ from gateway.protocol.refusal import Reason
 from gateway.store.directory import Directory
 from gateway.store.facts import read_facts
 from tests.gateway.conftest import Whole
-from tests.gateway.support import Json, batch, daily, irregular, notice, passage, sealed, tally, text
+from tests.gateway.support import Json, batch, daily, irregular, layout, notice, passage, scene, sealed, tally, text
 from tests.support import wait_until
 
 
@@ -158,24 +158,23 @@ def test_a_new_device_is_let_in_while_the_gateway_runs(whole: Whole) -> None:
     gate.wait_stored(1, 1)
 
 
-def test_status_health_and_scene_reach_the_live_view(whole: Whole) -> None:
+def test_status_health_layout_and_scene_reach_the_live_view(whole: Whole) -> None:
     gate, simulator = whole.peer("gate-1"), whole.peer("simulator")
     lane = whole.service.live.lane("gate-1")
     assert lane is not None
     online = text({"v": 1, "state": "online", "boot": 3, "firmware": "0.1.0", "keys": ""})
     health = text({"v": 1, "boot": 3, "heap_free": 41216, "worst_tick_ms": 12, "outbox": 4, "refused_stored": 0})
-    scene = text(
-        {"v": 1, "at": 1, "state": "locked", "arm": 0, "lamp": "ready", "beams": [0, 1], "bodies": [[9, 300, 0]]}
-    )
+    seen, built = text(scene(state="locked")), text(layout())
     gate.publish(gate.topic("status"), sealed(online, gate.key, gate.topic("status")))
     gate.publish(gate.topic("health"), sealed(health, gate.key, gate.topic("health")), 0)
-    simulator.publish(gate.topic("scene"), sealed(scene, simulator.key, gate.topic("scene")), 0)
-    wait_until(lambda: lane.link == "online" and lane.health and lane.scene, "all three have come")
+    simulator.publish(gate.topic("layout"), sealed(built, simulator.key, gate.topic("layout")))
+    simulator.publish(gate.topic("scene"), sealed(seen, simulator.key, gate.topic("scene")), 0)
+    wait_until(lambda: lane.link == "online" and lane.health and lane.scene and lane.layout, "all four have come")
     told = next(one for one in whole.http.get("/v1/health").json()["devices"] if one["device"] == "gate-1")
     assert (told["state"], told["outbox"], told["heap_free"]) == ("locked", 4, 41216)
     gate.publish(gate.topic("status"), b'{"v":1,"state":"lost","boot":3}')
     wait_until(lambda: lane.link == "lost", "the will is a hint for the eye")
-    gate.publish(gate.topic("scene"), sealed(scene, gate.key, gate.topic("scene")), 0)
+    gate.publish(gate.topic("scene"), sealed(seen, gate.key, gate.topic("scene")), 0)
     wait_until(lambda: whole.quarantined() == {("bad_seal", "gate-1"): 1}, "a gate does not paint its own picture")
 
 

@@ -14,7 +14,7 @@ from gateway.protocol.refusal import Refused
 from gateway.store.database import Database
 from gateway.store.tables import RECORDS, metadata
 from tests.gateway.conftest import Whole
-from tests.gateway.support import batch, every_kind, irregular, passage, sealed, tally, text
+from tests.gateway.support import Json, batch, every_kind, irregular, layout, passage, scene, sealed, tally, text
 from tests.support import wait_until
 
 JUDGING = re.compile(
@@ -87,7 +87,7 @@ EXACT_LIVE = {
     *("lanes.site", "lanes.device", "lanes.link", "lanes.counts", "lanes.scene"),
     *("lanes.counts.entries", "lanes.counts.exits", "lanes.counts.recorded", "lanes.counts.tallied"),
     *("lanes.scene.at", "lanes.scene.state", "lanes.scene.arm", "lanes.scene.lamp", "lanes.scene.beams"),
-    "lanes.scene.bodies",
+    *("lanes.scene.waiting", "lanes.scene.bodies"),
 }
 
 
@@ -135,12 +135,14 @@ def test_i3_over_the_wire_and_with_the_right_seal(whole: Whole) -> None:
     assert whole.service.queries.stored()["irregular"] == 0
 
 
-def test_i3_a_scene_of_a_physical_site_is_refused(whole: Whole) -> None:
+@pytest.mark.parametrize(("channel", "body"), [("scene", scene()), ("layout", layout())], ids=["scene", "layout"])
+def test_i3_what_is_shown_of_lanes_is_refused_from_a_physical_site(whole: Whole, channel: str, body: Json) -> None:
     door = whole.peer("door-1")
-    door.publish(door.topic("scene"), b"{}")
-    wait_until(lambda: ("not_allowed", "door-1") in whole.quarantined(), "the scene is refused")
+    topic = door.topic(channel)
+    door.publish(topic, sealed(text(body), door.key, topic))
+    wait_until(lambda: ("not_allowed", "door-1") in whole.quarantined(), f"the {channel} is refused")
     lane = whole.service.live.lane("door-1")
-    assert lane is not None and lane.scene is None
+    assert lane is not None and lane.scene is None and lane.layout is None
 
 
 def test_i4_nothing_judges_a_rider(whole: Whole) -> None:
@@ -220,8 +222,7 @@ def member_paths(value: object, above: str = "") -> set[str]:
 def test_the_live_stream_has_these_members_and_no_others(whole: Whole) -> None:
     gate, simulator = whole.peer("gate-1"), whole.peer("simulator")
     topic = gate.topic("scene")
-    scene = {"v": 1, "at": 5, "state": "locked", "arm": 0, "lamp": "go", "beams": [1], "bodies": [[1, 300, 0]]}
-    simulator.publish(topic, sealed(text(scene), simulator.key, topic), 0)
+    simulator.publish(topic, sealed(text(scene()), simulator.key, topic), 0)
     gate.send([passage(), tally(), irregular()], 0)
     gate.wait_stored(1, 3)
     lane = whole.service.live.lane("gate-1")

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.protocol import records, topics
+from gateway.protocol import canonical, records, scenes, topics
 from gateway.protocol.refusal import Reason, Refused
 from gateway.protocol.seal import seal, unseal
 from tests.gateway.support import (
     KEY,
     NOON_MS,
+    PARTS,
     TOPIC,
     Json,
     batch,
@@ -22,9 +23,11 @@ from tests.gateway.support import (
     daily,
     every_kind,
     irregular,
+    layout,
     notice,
     passage,
     sales,
+    scene,
     sealed,
     spent,
     tally,
@@ -195,7 +198,7 @@ def test_topics_survive_a_round_trip() -> None:
     assert str(topics.parse(TOPIC)) == TOPIC
 
 
-def test_status_health_and_scene() -> None:
+def test_status_and_health() -> None:
     online = text({"v": 1, "state": "online", "boot": 3, "firmware": "0.1.0", "keys": ""})
     assert records.decode_online(online) == records.Online(3, "0.1.0", "")
     listed = text({"v": 1, "state": "online", "boot": 3, "firmware": "0.1.0", "keys": "ab" * 32})
@@ -207,33 +210,116 @@ def test_status_health_and_scene() -> None:
     assert records.decode_lost(online) is None
     health = text({"v": 1, "boot": 3, "heap_free": -1, "worst_tick_ms": 12, "outbox": 4, "refused_stored": 0})
     assert records.encode_body(records.decode_health(health)) == health
-    scene = text(
-        {
-            "v": 1,
-            "at": 1_754_400_000_000,
-            "state": "released",
-            "arm": 100,
-            "lamp": "go",
-            "beams": [0, 1, 0, 0],
-            "bodies": [[-250, 310, 0], [900, 280, 1]],
-        }
-    )
-    assert records.encode_body(records.decode_scene(scene)) == scene
     for decode, body in (
         (records.decode_online, online),
         (records.decode_health, health),
-        (records.decode_scene, scene),
+        (scenes.decode_scene, text(scene())),
+        (scenes.decode_layout, text(layout())),
     ):
         for bad, reason in ((body[:-1] + b',"face":1}', "malformed"), (body.replace(b"1", b"2", 1), "unknown_version")):
             with pytest.raises(Refused, match=reason):
                 decode(bad)
 
 
+def test_scene_and_layout_survive_a_round_trip() -> None:
+    assert canonical.encode(scenes.decode_scene(text(scene()))) == text(scene())
+    assert canonical.encode(scenes.decode_layout(text(layout()))) == text(layout())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"at": -1},
+        {"state": "Released"},
+        {"arm": 101},
+        {"lamp": "blue"},
+        {"beams": [0] * 17},
+        {"waiting": -1},
+        {"bodies": [[number, 0, 0, 0, 0, []] for number in range(17)]},
+        {"bodies": [[1, 0, 0, 0, 0, []], [1, 9, 0, 0, 0, []]]},
+        {"bodies": [[1, 0, 0, 0, 0, PARTS * 9]]},
+        {"bodies": [[1, 0, 2, 0, 0, []]]},
+        {"bodies": [[1, 0, 0, 0, []]]},
+        {"bodies": [[1, 1_000_001, 0, 0, 0, []]]},
+        {"bodies": [[1, 0, 0, 0, 0, [["Kim", 0, 1, 0, 1]]]]},
+        {"bodies": [[1, 0, 0, 0, 0, [["", 0, 1, 0, 1]]]]},
+        {"bodies": [[1, 0, 0, 0, 0, [["torso", 0, -1, 0, 1]]]]},
+        {"edges": [[number, 0, 0, 1] for number in range(65)]},
+        {"edges": [[2, 10, 0, 1], [1, 5, 0, 0]]},
+        {"edges": [[1, 10, 0, 1], [1, 10, 0, 1]]},
+        {"edges": [[1, 10, 16, 1]]},
+        {"edges": [[1, 10_001, 0, 1]]},
+        {"edges": [[1, -1, 0, 1]]},
+        {"truth": [[number, 0, "passed", "entry", "adult", 0] for number in range(33)]},
+        {"truth": [[1, 0, "passed_consented", "entry", "adult", 0]]},
+        {"truth": [[1, 0, "passed_declined", "entry", "adult", 0]]},
+        {"truth": [[1, 0, "passed", "inward", "adult", 0]]},
+        {"truth": [[1, 0, "passed", "entry", "04a1b2c3", 0]]},
+        {"truth": [[1, 0, "passed", "entry", "adult"]]},
+        {"truth": [[2, 0, "passed", "entry", "adult", 0], [2, 0, "passed", "entry", "adult", 0]]},
+        {"hands": ["arm"] * 2},
+        {"hands": [f"beam {number}" for number in range(21)]},
+        {"hands": ["Arm"]},
+        {"rider": 7},
+    ],
+    ids=str,
+)
+def test_another_scene_is_refused(changes: Json) -> None:
+    with pytest.raises(Refused, match="malformed"):
+        scenes.decode_scene(text(scene() | changes))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"way": "both"},
+        {"make": "curtain"},
+        {"detector": "a detector"},
+        {"beams": []},
+        {"beams": [[0, 900]] * 17},
+        {"beams": [[0, -1]]},
+        {"arm": [600, 1100]},
+        {"stand_mm": 1_000_001},
+        {"width_mm": -1},
+        {"name": "north"},
+    ],
+    ids=str,
+)
+def test_another_layout_is_refused(changes: Json) -> None:
+    with pytest.raises(Refused, match="malformed"):
+        scenes.decode_layout(text(layout() | changes))
+
+
+def test_the_words_of_truth_do_not_tell_what_a_rider_chose() -> None:
+    assert get_args(scenes.Outcome) == (
+        *("passed", "passed_free", "turned_back", "refused", "gave_up", "tailgated", "jumped", "climbed", "crawled"),
+        *("forced", "backcocked", "reversed", "passed_back", "unobserved"),
+    )
+
+
+def test_the_largest_scene_is_far_below_what_a_gateway_takes() -> None:
+    part = ["a" * 24, -1_000_000, 1_000_000, -1_000_000, -1_000_000]
+    largest = scene(
+        bodies=[[number + 2**52, -1_000_000, 1, 1, -1_000_000, [part] * 24] for number in range(16)],
+        edges=[[number + 2**52, 10_000, 15, 1] for number in range(64)],
+        truth=[[number + 2**52, 10_000, "turned_back", "entry", "a" * 24, 1] for number in range(32)],
+        hands=[f"{'a' * 21} {number:02}" for number in range(20)],
+    )
+    assert len(sealed(text(largest))) < records.MAX_EVENT_BYTES
+    scenes.decode_scene(text(largest))
+
+
 def test_stored_is_what_the_protocol_says() -> None:
     assert records.encode_stored(3, 137) == b'{"v":1,"boot":3,"seq":137}'
 
 
-DECODERS = (records.decode_batch, records.decode_online, records.decode_health, records.decode_scene)
+DECODERS = (
+    records.decode_batch,
+    records.decode_online,
+    records.decode_health,
+    scenes.decode_layout,
+    scenes.decode_scene,
+)
 
 
 @given(st.binary(max_size=300))
@@ -274,9 +360,14 @@ def test_golden_payloads_are_what_the_gateway_reads_and_writes(golden: dict[str,
     elif channel == "health":
         assert records.encode_body(records.decode_health(body)) == body
     elif channel == "scene":
-        assert records.encode_body(records.decode_scene(body)) == body
+        assert canonical.encode(scenes.decode_scene(body)) == body
     elif channel == "status":
         records.decode_online(body)
+    elif channel == "layout":
+        assert canonical.encode(scenes.decode_layout(body)) == body
+    elif channel == "world":
+        said = json.loads(body)
+        assert scenes.encode_world(scenes.World(**said)) == body
     else:
         assert channel == "stored"
         said = json.loads(body)

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gateway.protocol import records, topics
+from gateway.protocol import records, scenes, topics
 from tests.support import ROOT
 
 JUDGING = re.compile(
@@ -30,15 +30,16 @@ EXACT_MEMBERS = {
     "Daily": "day refused tailgate reverse forced jump crawl passback",
     "Health": "v boot heap_free worst_tick_ms outbox refused_stored",
     "Irregular": "at way what confidence trace",
+    "Layout": "v way make detector beams arm stand_mm queue_mm away_mm width_mm",
     "Notice": "at what folds",
     "Online": "boot firmware keys",
     "Passage": "at way product handle transit_ms",
     "Sales": "from to single day refunds exchanges",
-    "Scene": "v at state arm lamp beams bodies",
+    "Scene": "v at state arm lamp beams waiting bodies edges truth hands",
     "Spent": "to nullifiers",
     "Tally": "from to entries exits paid free declined irregular notices folds",
 }
-ANSWERS = {"_Stored"}  # what the gateway says, and never reads
+ANSWERS = {"_Stored", "World"}  # what the gateway says, and never reads
 
 
 def names(path: Path) -> Iterator[str]:
@@ -89,7 +90,7 @@ def test_a_planted_judgement_is_found(tmp_path: Path, text: str) -> None:
 def test_the_wire_has_these_members_and_no_others() -> None:
     structs = {
         name: kind
-        for name, kind in vars(records).items()
+        for name, kind in (*vars(records).items(), *vars(scenes).items())
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind is not msgspec.Struct
     }
     read = {name: kind for name, kind in structs.items() if name not in ANSWERS}
@@ -98,6 +99,6 @@ def test_the_wire_has_these_members_and_no_others() -> None:
 
 
 def test_the_gateway_listens_to_these_channels_and_no_others() -> None:
-    assert topics.INCOMING == ("event", "status", "health", "scene")
+    assert topics.INCOMING == ("event", "status", "health", "layout", "scene")
     filters = [topics.EVENT_FILTER, *topics.OBSERVED_FILTERS]
     assert sorted(name.rsplit("/", 1)[1] for name, _ in filters) == sorted(topics.INCOMING)

@@ -166,9 +166,10 @@ def test_what_show_refuses(run: Run, short: str) -> None:
 
 def test_simulate_prints_a_scorecard_and_writes_what_happened(run: Run, short: str, tmp_path: Path) -> None:
     out = good(run, "simulate", short, "--out", "run")
-    assert out.startswith("short, seed 1: ") and "Written: run (truth, records, joined, edges, scorecard.json)." in out
-    names = ["edges.parquet", "joined.parquet", "records.parquet", "scenario.toml", "scorecard.json", "truth.parquet"]
-    assert sorted(file.name for file in (tmp_path / "run").iterdir()) == names
+    tables = ("truth", "records", "joined", "layout", "edges", "walks", "shows")
+    assert out.startswith("short, seed 1: ") and f"Written: run ({', '.join(tables)}, scorecard.json)." in out
+    names = {*(f"{table}.parquet" for table in tables), "scenario.toml", "scorecard.json"}
+    assert {file.name for file in (tmp_path / "run").iterdir()} == names
     assert (tmp_path / "run" / "scenario.toml").read_text() == SHORT
     card = json.loads((tmp_path / "run" / "scorecard.json").read_text())
     assert card["riders"] == sum(1 for _ in parquet.read(tmp_path / "run", parquet.TRUTH)) > 20
@@ -176,8 +177,11 @@ def test_simulate_prints_a_scorecard_and_writes_what_happened(run: Run, short: s
 
 
 def test_a_run_without_edges_is_smaller(run: Run, short: str, tmp_path: Path) -> None:
-    out = good(run, "simulate", short, "--out", "run", "--no-edges")
-    assert "(truth, records, joined, scorecard.json)" in out and not (tmp_path / "run" / "edges.parquet").exists()
+    out = good(run, "simulate", short, "--out", "run", "--no-edges", "--no-walks")
+    assert "(truth, records, joined, layout, scorecard.json)" in out
+    assert not {"edges.parquet", "walks.parquet", "shows.parquet"} & {
+        file.name for file in (tmp_path / "run").iterdir()
+    }
 
 
 def test_json_is_one_object_and_nothing_else(run: Run, short: str) -> None:

@@ -51,10 +51,11 @@ def rows_of(spec: Spec) -> tuple[list[Crossing], list[Verdict], list[Edge]]:
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path: Path) -> None:
     spec = transcripts.spec("everything")
     first = run_to(tmp_path / "first", spec)
-    assert list(first) == ["edges.parquet", "joined.parquet", "records.parquet", "truth.parquet"]
+    assert list(first) == sorted(f"{table}.parquet" for table in parquet.SCHEMAS)
     assert run_to(tmp_path / "again", spec) == first
     other = run_to(tmp_path / "other", replace(spec, seed=spec.seed + 1))
-    assert all(other[name] != first[name] for name in first)
+    # Where things are is the scenario's business, not chance's.
+    assert {name for name in first if other[name] == first[name]} == {"layout.parquet"}
 
 
 def test_without_edges_the_rest_is_the_same(tmp_path: Path) -> None:

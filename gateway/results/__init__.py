@@ -1,0 +1,1 @@
+"""Scorecards of simulated scenarios, as the gateway reads and shows them."""

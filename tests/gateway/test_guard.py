@@ -1,0 +1,153 @@
+"""The guard before the HTTP server: hosts, origins, headers, and the nonce in pages."""
+
+import asyncio
+import re
+import socket
+
+import httpx
+import pytest
+from fastapi import FastAPI, WebSocket
+from fastapi.responses import HTMLResponse, StreamingResponse
+from starlette.types import Message
+
+from gateway.api.guard import Guard, is_ours
+from gateway.web.access import Action, allowed
+
+HOST = "127.0.0.1:8080"
+
+
+def make_app() -> Guard:
+    app = FastAPI()
+
+    @app.get("/page")
+    def page() -> HTMLResponse:
+        return HTMLResponse("<script>one()</script><p>text</p><script type='module'>two()</script>")
+
+    @app.get("/own")
+    def own() -> HTMLResponse:
+        return HTMLResponse("<script>one()</script>", headers={"Content-Security-Policy": "default-src 'none'"})
+
+    @app.get("/in-parts")
+    def in_parts() -> StreamingResponse:
+        return StreamingResponse(iter([b"<scr", b"ipt>one()</script>"]), media_type="text/html")
+
+    @app.get("/json")
+    @app.post("/json")
+    def json() -> dict[str, int]:
+        return {"n": 1}
+
+    @app.websocket("/socket")
+    async def socket_(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await websocket.send_text("there")
+        await websocket.close()
+
+    return Guard(app, ["gates.example"])
+
+
+GUARD = make_app()
+
+
+def ask(method: str, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
+    async def once() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(GUARD), base_url=f"http://{HOST}") as client:
+            return await client.request(method, path, headers=headers)
+
+    return asyncio.run(once())
+
+
+def socket_opens(headers: dict[str, str]) -> bool:
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    scope = {"type": "websocket", "path": "/socket", "headers": raw, "query_string": b"", "subprotocols": []}
+    asyncio.run(GUARD(scope, receive, send))
+    return bool(sent[0]["type"] == "websocket.accept")
+
+
+@pytest.mark.parametrize(
+    ("host", "ours"),
+    [
+        ("127.0.0.1:8080", True),
+        ("127.0.0.1", True),
+        ("[::1]:8080", True),
+        ("localhost:8080", True),
+        ("LOCALHOST", True),
+        ("192.168.1.20:8080", True),
+        (socket.gethostname(), True),
+        ("gates.example", True),
+        ("gates.example.evil", False),
+        ("evil.example:8080", False),
+        ("127.0.0.1.evil.example", False),
+        ("", False),
+        ("localhost:8080:evil", False),
+    ],
+)
+def test_hosts(host: str, ours: bool) -> None:
+    assert is_ours(host, ["gates.example"]) is ours
+
+
+def test_a_foreign_host_is_refused() -> None:
+    answer = ask("GET", "/json", headers={"host": "evil.example"})
+    assert answer.status_code == 400
+    assert "--http-name" in answer.text
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:9999", f"http://{HOST}.evil"])
+def test_a_foreign_page_changes_nothing(origin: str) -> None:
+    assert ask("POST", "/json", headers={"origin": origin}).status_code == 403
+    # What only reads is answered, without leave to look at the answer.
+    answer = ask("GET", "/json", headers={"origin": origin})
+    assert answer.status_code == 200
+    assert "access-control-allow-origin" not in answer.headers
+    assert not socket_opens({"host": HOST, "origin": origin})
+    assert not socket_opens({"host": "evil.example"})
+
+
+@pytest.mark.parametrize("headers", [{}, {"origin": f"http://{HOST}"}, {"origin": f"https://{HOST}"}])
+def test_our_own_page_and_programs_may(headers: dict[str, str]) -> None:
+    assert ask("POST", "/json", headers=headers).json() == {"n": 1}
+    assert socket_opens(headers | {"host": HOST})
+
+
+def test_every_script_of_a_page_has_the_nonce_of_its_policy() -> None:
+    answer = ask("GET", "/page")
+    nonces = re.findall(r'<script nonce="([^"]+)"', answer.text)
+    assert len(nonces) == 2 == answer.text.count("<script")
+    assert len(set(nonces)) == 1
+    policy = answer.headers["content-security-policy"]
+    assert f"'nonce-{nonces[0]}'" in policy
+    assert "default-src 'none'" in policy
+    assert "http" not in policy
+    assert int(answer.headers["content-length"]) == len(answer.content)
+    assert ask("GET", "/page").text != answer.text
+
+
+def test_a_page_in_parts_is_put_together() -> None:
+    assert re.fullmatch(r'<script nonce="[^"]+">one\(\)</script>', ask("GET", "/in-parts").text)
+
+
+def test_a_page_with_its_own_policy_keeps_it() -> None:
+    answer = ask("GET", "/own")
+    assert answer.headers["content-security-policy"] == "default-src 'none'"
+    assert answer.text == "<script>one()</script>"
+
+
+def test_every_answer_has_the_headers() -> None:
+    for answer in (ask("GET", "/json"), ask("GET", "/page"), ask("GET", "/none"), ask("POST", "/json")):
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+
+
+def test_nobody_steers_what_is_physical() -> None:
+    assert allowed(Action.LOOK, "physical")
+    assert allowed(Action.LOOK, "emulated")
+    assert allowed(Action.STEER, "emulated")
+    assert not allowed(Action.STEER, "physical")
+    assert not allowed(Action.STEER, "")
