@@ -26,6 +26,7 @@ from gateway.ingest.consumer import Consumer
 from gateway.ingest.observer import Observer
 from gateway.ingest.pipeline import Pipeline
 from gateway.live.state import LiveState
+from gateway.live.world import Orders
 from gateway.passes.defaults import DEFAULT_QUOTA, SPENT_INTERVAL_S
 from gateway.passes.keyfiles import KeyFiles
 from gateway.passes.office import Office
@@ -163,6 +164,7 @@ class Service:
             self.office.agreement,
             self._settings.clock,
         )
+        self.world = Orders(self.consumer, self.registry, self.live, self._settings.clock)
         self.pipeline.start()
         self.observer.start()
         self.consumer.start()

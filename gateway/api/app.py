@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import anyio.to_thread
 from fastapi import FastAPI
 
-from gateway.api import consent, kiosk, pages, problems, replays, results
+from gateway.api import consent, kiosk, live, pages, problems, replays, results
+from gateway.api.guard import Guard
 from gateway.api.routes import router
 from gateway.service import Service, Settings
 
@@ -31,8 +32,10 @@ def end_process() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def create_app(settings: Settings, on_failure: Callable[[], None] = end_process) -> FastAPI:
+def create_app(settings: Settings, on_failure: Callable[[], None] = end_process, names: Sequence[str] = ()) -> FastAPI:
     """The application on the data of ``settings``; ``on_failure`` is called when ingest ends unexpectedly.
+
+    ``names``: by which others than its addresses and the machine's own the gateway is asked for.
 
     The lifespan raises :class:`~gateway.errors.UserError` where something is wrong that a user can mend.
     """
@@ -44,6 +47,7 @@ def create_app(settings: Settings, on_failure: Callable[[], None] = end_process)
             await anyio.to_thread.run_sync(service.start)
             app.state.service = service
             app.state.streams = 0
+            app.state.broadcasts = {}
             try:
                 yield
             finally:
@@ -62,7 +66,9 @@ def create_app(settings: Settings, on_failure: Callable[[], None] = end_process)
         redirect_slashes=False,
     )
     problems.install(app)
+    app.add_middleware(Guard, names=names)
     app.include_router(router)
+    app.include_router(live.router)
     app.include_router(consent.router)
     app.include_router(kiosk.router)
     app.include_router(results.router)

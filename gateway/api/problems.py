@@ -7,7 +7,6 @@ that there was one.
 from __future__ import annotations
 
 import logging
-import re
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -16,17 +15,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.store.database import StoreBusy, StoreFull
 
 log = logging.getLogger("gateline.api")
 
 MEDIA_TYPE: Final = "application/problem+json"
-HOSTS: Final = ("127.0.0.1", "localhost")
-HOST_HEADER: Final = re.compile(rf"(?:{'|'.join(map(re.escape, HOSTS))})(?::[0-9]{{1,5}})?")
 # What of a client's own words is said back.
 UNKNOWN_SHOWN: Final = 5
 NAME_SHOWN: Final = 64
@@ -46,6 +41,7 @@ RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     status: {"description": text, "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
     for status, text in {
         400: "The request was not for this host.",
+        403: "The request came from another page than ours, or asks for what nobody may do.",
         404: "There is no such thing.",
         422: "A parameter is not of its form, or there is none of that name.",
         503: "The database cannot be read at the moment; ask again.",
@@ -63,27 +59,6 @@ def problem(request: Request, status: int, detail: str, headers: dict[str, str] 
         instance=request.url.path,
     )
     return JSONResponse(body.model_dump(), status, headers, MEDIA_TYPE)
-
-
-class LocalHostOnly:
-    """ASGI middleware: answers only what was sent to one of our own names.
-
-    A page of another origin whose name was made to point at this machine (DNS rebinding) sends that name as its host.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            host = Headers(scope=scope).get("host", "").lower()
-            if HOST_HEADER.fullmatch(host) is None:
-                refusal = problem(
-                    Request(scope), 400, f"This gateway answers only as {' or '.join(HOSTS)}; ask it by one of these."
-                )
-                await refusal(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
 
 
 def known_parameters_only(request: Request) -> None:
@@ -105,8 +80,7 @@ def known_parameters_only(request: Request) -> None:
 
 
 def install(app: FastAPI) -> None:
-    """Let every error of ``app`` leave as problem details, a foreign host's too; the OpenAPI document says so."""
-    app.add_middleware(LocalHostOnly)
+    """Let every error of ``app`` leave as problem details; the OpenAPI document says so."""
     describe = app.openapi
 
     def openapi() -> dict[str, Any]:

@@ -6,14 +6,10 @@ were stored, without handles.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from typing import Annotated, Any, Final, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
-import msgspec
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import StreamingResponse
 
 from gateway.api import models
 from gateway.api.paging import MAX_CURSOR, DeviceKey, K, Key, SiteKey, decode_cursor, encode_cursor
@@ -24,10 +20,6 @@ from gateway.store.directory import Directory
 from gateway.store.queries import EVENT_KINDS, Filter, GapKey, Position
 
 router = APIRouter(prefix="/v1", responses=RESPONSES, dependencies=[Depends(known_parameters_only)])
-
-FRAME_S: Final = 0.1
-HEARTBEAT_FRAMES: Final = 100
-MAX_STREAMS: Final = 64
 
 NameFilter = Annotated[str | None, Query(max_length=32, pattern="^[a-z0-9][a-z0-9-]*$")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="Rows on a page.")]
@@ -227,48 +219,3 @@ def health(request: Request) -> models.GatewayHealth:
             "devices": told,
         }
     )
-
-
-@router.get(
-    "/live",
-    summary="The lanes as they move, as server-sent events",
-    response_class=StreamingResponse,
-    responses={200: {"content": {"text/event-stream": {}}, "description": "One JSON object per event."}},
-)
-async def live(request: Request) -> StreamingResponse:
-    """About ten events a second while something changes; a comment every ten seconds while nothing does."""
-    state = request.app.state
-    if state.streams >= MAX_STREAMS:
-        raise HTTPException(503, f"{MAX_STREAMS} pages watch already; close one.", {"Retry-After": "5"})
-    state.streams += 1
-    service = _service(request)
-
-    async def frames() -> AsyncIterator[bytes]:
-        shown, quiet, ingest = -1, 0, ""
-        yield b"retry: 1000\n\n"
-        while not service.live.stopping.is_set():
-            version, state_now = service.live.version, service.pipeline.state.value
-            if version != shown or state_now != ingest:
-                shown, quiet, ingest = version, 0, state_now
-                yield b"data: " + msgspec.json.encode(service.live.snapshot() | {"ingest": ingest}) + b"\n\n"
-            else:
-                quiet += 1
-                if quiet % HEARTBEAT_FRAMES == 0:
-                    yield b": still here\n\n"
-            await asyncio.sleep(FRAME_S)
-
-    return _CountedStream(frames(), request)
-
-
-class _CountedStream(StreamingResponse):
-    """Gives its place back however it ends, also when the client left before the first frame."""
-
-    def __init__(self, frames: AsyncIterator[bytes], request: Request) -> None:
-        super().__init__(frames, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
-        self._state = request.app.state
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self._state.streams -= 1

@@ -99,8 +99,8 @@ def serve(
         failed.set()
         os.kill(os.getpid(), signal.SIGTERM)
 
-    app = create_app(settings, fail)
-    guarded = install(app, names)
+    app = create_app(settings, fail, names)
+    install(app)
     inner = app.router.lifespan_context
 
     @asynccontextmanager
@@ -124,7 +124,7 @@ def serve(
     bound = _bind(http_host, http_port)
     try:
         config = uvicorn.Config(
-            guarded,
+            app,
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=3,

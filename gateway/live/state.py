@@ -8,87 +8,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from gateway.admission.rules import Admitted, Sender
-from gateway.protocol.records import Health, Online, Passage, Tally
+from gateway.live.lane import Lane, LaneCounts
+from gateway.protocol.records import Health, Online
 from gateway.protocol.refusal import Reason
 from gateway.protocol.scenes import Layout, Scene
-
-LinkState = Literal["unknown", "online", "lost"]
-
-
-@dataclass(slots=True)
-class LaneCounts:
-    """What is stored of one device: riders by way; ``recorded`` have consented, ``tallied`` were only counted."""
-
-    entries: int = 0
-    exits: int = 0
-    recorded: int = 0
-    tallied: int = 0
-
-    def add(self, record: object) -> bool:
-        """Add one stored record; whether it counted anything."""
-        if isinstance(record, Passage):
-            self.entries += record.way == "entry"
-            self.exits += record.way == "exit"
-            self.recorded += 1
-            return True
-        if isinstance(record, Tally):
-            self.entries += record.entries
-            self.exits += record.exits
-            self.tallied += record.entries + record.exits
-            return True
-        return False
-
-
-@dataclass(slots=True)
-class Lane:
-    """All that is known now of one device."""
-
-    site: str
-    device: str
-    link: LinkState = "unknown"
-    boot: int | None = None
-    firmware: str | None = None
-    health: Health | None = None
-    layout: Layout | None = None
-    scene: Scene | None = None
-    counts: LaneCounts = field(default_factory=LaneCounts)
-    blocked: Reason | None = None
-    """Why its last authentic batch was refused, until one of its records is stored again."""
-    refused: int = 0
-    """Authentic batches refused since the gateway's start."""
-
-    def as_json(self) -> dict[str, Any]:
-        """The lane as the live page reads it."""
-        scene = self.scene
-        return {
-            "site": self.site,
-            "device": self.device,
-            "link": self.link,
-            "counts": {
-                "entries": self.counts.entries,
-                "exits": self.counts.exits,
-                "recorded": self.counts.recorded,
-                "tallied": self.counts.tallied,
-            },
-            "scene": None
-            if scene is None
-            else {
-                "at": scene.at,
-                "state": scene.state,
-                "arm": scene.arm,
-                "lamp": scene.lamp,
-                "beams": scene.beams,
-                "waiting": scene.waiting,
-                "bodies": [
-                    [one[0], one[1], max((part[1] + part[2] for part in one[5]), default=0), one[2], one[3]]
-                    for one in scene.bodies
-                ],
-            },
-        }
 
 
 class LiveState:
@@ -125,13 +51,13 @@ class LiveState:
     def _lane(self, sender: Sender) -> Lane:
         lane = self._lanes.get(sender.device)
         if lane is None:
-            lane = self._lanes[sender.device] = Lane(sender.site, sender.device)
+            lane = self._lanes[sender.device] = Lane(sender.site, sender.device, sender.site_class, sender.kind)
         return lane
 
     def set_scene(self, sender: Sender, scene: Scene) -> None:
         """Show ``scene`` from now on."""
         with self._lock:
-            self._lane(sender).scene = scene
+            self._lane(sender).see(scene)
             self._version += 1
 
     def set_layout(self, sender: Sender, layout: Layout) -> None:
@@ -157,6 +83,7 @@ class LiveState:
         """The device has told how it is."""
         with self._lock:
             self._lane(sender).health = health
+            self._version += 1
 
     def set_refused(self, sender: Sender, reason: Reason) -> None:
         """A batch with the device's own seal was refused: the device sends it again, and nothing behind it counts."""
@@ -175,7 +102,9 @@ class LiveState:
         with self._lock:
             for row in rows:
                 lane = self._lanes.get(row.device)
-                if lane is not None and lane.counts.add(row.record):
+                if lane is not None:
+                    lane.counts.add(row.record)
+                    lane.keep(row)
                     self._version += 1
 
     def take_away(self, passages: Mapping[tuple[str, str], int]) -> None:
@@ -185,6 +114,7 @@ class LiveState:
                 lane = self._lanes.get(device)
                 if lane is None:
                     continue
+                lane.forget_passages()
                 counts = lane.counts
                 # No floor: ingest may count what it has committed a moment after this, and then the sum is right again.
                 counts.recorded -= number
@@ -197,6 +127,12 @@ class LiveState:
     def lane(self, device: str) -> Lane | None:
         """What is known of one device."""
         return self._lanes.get(device)
+
+    def members(self, device: str) -> dict[str, Any] | None:
+        """All of one lane, as its own page reads it; None when there is no such device."""
+        with self._lock:
+            lane = self._lanes.get(device)
+            return None if lane is None else lane.members()
 
     def snapshot(self) -> dict[str, Any]:
         """All lanes in order of site and name, and the totals, as the live page reads them."""

@@ -7,6 +7,7 @@ chose: there is no word for consent in it. Emulated sites only; that is the obse
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Final, Literal, get_args
 
 import msgspec
@@ -125,16 +126,16 @@ def decode_scene(body: bytes) -> Scene:
     """The body of `scene`; :class:`Refused` (malformed, unknown_version)."""
     canonical.require_version(body)
     scene = canonical.decode(_scene_decoder, body)
-    if not (_ascending(scene.edges) and _ascending(scene.truth)):
+    if not (_ascending([one[0] for one in scene.edges]) and _ascending([one[0] for one in scene.truth])):
         raise Refused(Reason.MALFORMED)
     if len({part[0] for part in scene.bodies}) != len(scene.bodies) or len(set(scene.hands)) != len(scene.hands):
         raise Refused(Reason.MALFORMED)
     return scene
 
 
-def _ascending(numbered: list[Edge] | list[Truth]) -> bool:
+def _ascending(numbers: list[int]) -> bool:
     """Whether each number is above the one before: what is counted comes in order, and once."""
-    return all(one[0] < other[0] for one, other in zip(numbered, numbered[1:], strict=False))
+    return all(one < other for one, other in pairwise(numbers))
 
 
 def encode_world(order: World) -> bytes:

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import sqlalchemy as sa
 
-from gateway.live.state import LaneCounts
+from gateway.live.lane import LaneCounts
 from gateway.store import tables
 from gateway.store.database import Database, translated
 

@@ -7,23 +7,19 @@ from elsewhere. Pages are modules of gateway/web/pages, each with a `register`; 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from fastapi import FastAPI, HTTPException
 from nicegui import ui
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.types import ASGIApp
 
 from gateway.web import static_files
 from gateway.web.frame import ICON
-from gateway.web.guard import Guard
 from gateway.web.pages import REGISTER
 
 RECONNECT_S = 3.0
 
 
-def install(app: FastAPI, names: Iterable[str] = ()) -> ASGIApp:
-    """The pages on ``app``, and everything behind the guard. ``names``: what else this gateway is called.
+def install(app: FastAPI) -> None:
+    """The pages on ``app``.
 
     May be called once in a process, after the routes of the API are there: the pages take every path that is left.
     """
@@ -49,4 +45,4 @@ def install(app: FastAPI, names: Iterable[str] = ()) -> ASGIApp:
         gzip_middleware_factory=None,
         show_welcome_message=False,
     )
-    return GZipMiddleware(Guard(app, names), minimum_size=1000, compresslevel=6)
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=6)

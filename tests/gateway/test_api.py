@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gateway.api.routes import MAX_STREAMS
+from gateway.api.streams import MAX_STREAMS
 from gateway.store.database import StoreBusy
 from gateway.store.store import Store
 from tests.gateway.conftest import Whole
@@ -156,7 +156,7 @@ def test_only_its_own_names_are_answered(whole: Whole, host: str, status: int) -
         assert answer.status_code == status
         if status == 400:
             assert answer.headers["content-type"] == "application/problem+json"
-            assert "127.0.0.1 or localhost" in answer.json()["detail"]
+            assert "--http-name" in answer.json()["detail"]
 
 
 def test_lists_of_sites_devices_and_gaps_are_paged(whole: Whole) -> None:

@@ -10,8 +10,8 @@ from fastapi import FastAPI, WebSocket
 from fastapi.responses import HTMLResponse, StreamingResponse
 from starlette.types import Message
 
+from gateway.api.guard import Guard, is_ours
 from gateway.web.access import Action, allowed
-from gateway.web.guard import Guard, is_ours
 
 HOST = "127.0.0.1:8080"
 
@@ -95,7 +95,7 @@ def test_hosts(host: str, ours: bool) -> None:
 
 def test_a_foreign_host_is_refused() -> None:
     answer = ask("GET", "/json", headers={"host": "evil.example"})
-    assert answer.status_code == 403
+    assert answer.status_code == 400
     assert "--http-name" in answer.text
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.admission.rules import Admitted
 from gateway.consent.retention import AHEAD_MS, EARLIEST_MS, SWEEP_MS, Due, Retention
-from gateway.live.state import Lane, LaneCounts
+from gateway.live.lane import Lane, LaneCounts
 from gateway.protocol.records import Daily, Notice, Tally
 from gateway.store import consent as consent_store
 from gateway.store.facts import read_facts

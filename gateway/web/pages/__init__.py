@@ -3,7 +3,14 @@
 from collections.abc import Callable
 from typing import Final
 
-from gateway.web.pages import overview, replay, results
+from gateway.web.pages import device, devices, overview, replay, results, start
 
-REGISTER: Final[tuple[Callable[[], None], ...]] = (overview.register, replay.register, results.register)
+REGISTER: Final[tuple[Callable[[], None], ...]] = (
+    overview.register,
+    start.register,
+    devices.register,
+    device.register,
+    replay.register,
+    results.register,
+)
 """What makes every page known."""

@@ -576,6 +576,7 @@ class GatelineReplay extends HTMLElement {
     pair("Gate", `${record.device}, ${record.way}, site ${record.site}`);
     pair("When it decided", new Date(record.at).toLocaleString());
     pair("Trace", `${record.trace.length} edges of ${record.beams} beams over ${record.span_ms.toLocaleString("en")} ms${record.whole ? "" : "; it is full, so the passage may have gone on"}`);
+    this.list.classList.add("whole");
     pair("What really happened", record.truth ? `${record.truth.words}` : "The gateway does not know any more: truth is shown live and never stored.");
     this.list.replaceChildren(list);
   }

@@ -17,8 +17,10 @@ from collections.abc import Iterable
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.api.problems import problem
 
 SAFE: Final = ("GET", "HEAD", "OPTIONS")
 HEADERS: Final = {
@@ -70,26 +72,27 @@ class Guard:
             if refusal is None:
                 await self.app(scope, receive, send)
             else:
-                await send({"type": "websocket.close", "code": 1008, "reason": refusal})
+                await send({"type": "websocket.close", "code": 1008, "reason": refusal[1][:100]})
             return
         answer = _Headed(send)
         if refusal is None:
             await self.app(scope, receive, answer)
         else:
-            await PlainTextResponse(refusal + "\n", 403)(scope, receive, answer)
+            await problem(Request(scope), *refusal)(scope, receive, answer)
 
-    def _refusal(self, scope: Scope) -> str | None:
+    def _refusal(self, scope: Scope) -> tuple[int, str] | None:
+        """The status and the sentence for what is refused."""
         headers = Headers(scope=scope)
         host, origin = headers.get("host", ""), headers.get("origin")
         if not is_ours(host, self._names):
-            return (
-                "This gateway is not known under that name; ask for it by its address, or tell it the name with "
-                "--http-name."
+            return 400, (
+                "This gateway does not answer under that name; ask for it by its address or as localhost, or tell it "
+                "the name with --http-name."
             )
         # A proxy that speaks TLS passes the page's own origin on, which says https.
         strange = origin is not None and origin not in (f"http://{host}", f"https://{host}")
         if strange and (scope["type"] == "websocket" or scope["method"] not in SAFE):
-            return "That came from another page than the gateway's own, and was refused."
+            return 403, "That came from another page than the gateway's own, and was refused."
         return None
 
 

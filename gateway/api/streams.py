@@ -1,0 +1,156 @@
+"""Server-sent events: what one page watches is taken and encoded once for all who watch it.
+
+Rules: whoever begins to watch gets the whole first; later only what has changed, where the stream says so. Who doesn't
+read as fast as things change gets the whole anew instead of a growing queue. Nobody watching costs nothing. All streams
+end when the gateway does, and how many there are is bounded. What a stream tells doesn't belong here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final
+
+import msgspec
+from fastapi import HTTPException, Request
+from fastapi.responses import StreamingResponse
+
+FRAME_S: Final = 0.1
+HEARTBEAT_FRAMES: Final = 100
+MAX_STREAMS: Final = 256
+BEHIND_MAX: Final = 8
+"""Frames that may wait for one listener before it gets the whole instead."""
+
+Members = dict[str, Any]
+_encode: Final = msgspec.json.Encoder().encode
+_STILL_HERE: Final = b": still here\n\n"
+
+
+class Broadcast:
+    """One stream for any number of listeners.
+
+    ``members`` gives what is told now, None when there is nothing to tell any more. ``version`` changes whenever that
+    may have. With ``changes_only`` a frame leaves out members that are as they were. ``ending`` is true at the end.
+    """
+
+    def __init__(
+        self,
+        members: Callable[[], Members | None],
+        version: Callable[[], object],
+        ending: Callable[[], bool],
+        *,
+        changes_only: bool = False,
+        always: tuple[str, ...] = (),
+    ) -> None:
+        """``always``: members that stand in every frame, and don't make one (the time)."""
+        self._members = members
+        self._version = version
+        self._ending = ending
+        self._changes_only = changes_only
+        self._always = always
+        self._listeners: set[asyncio.Queue[bytes | None]] = set()
+        self._told: dict[str, bytes] = {}
+        self._seen: object = None
+        self._whole = b""
+        self._task: asyncio.Task[None] | None = None
+        self.encoded = 0
+        """Frames that were encoded, whoever got them."""
+
+    @property
+    def listeners(self) -> int:
+        """Who listens now."""
+        return len(self._listeners)
+
+    async def listen(self) -> AsyncIterator[bytes]:
+        """The events for one listener, until the gateway ends or the listener goes."""
+        queue: asyncio.Queue[bytes | None] = asyncio.Queue(BEHIND_MAX)
+        # Before anything is awaited: what changes from here on comes through the queue.
+        self._look()
+        first = self._whole
+        self._listeners.add(queue)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run())
+        try:
+            yield b"retry: 1000\n\n" + first
+            while (frame := await queue.get()) is not None:
+                yield frame
+        finally:
+            self._listeners.discard(queue)
+
+    async def _run(self) -> None:
+        quiet = 0
+        while self._listeners:
+            await asyncio.sleep(FRAME_S)
+            frame = None if self._ending() else self._look()
+            if frame is None:
+                for queue in self._listeners:
+                    self._end(queue)
+                return
+            if not frame:
+                quiet += 1
+                if quiet % HEARTBEAT_FRAMES:
+                    continue
+                frame = _STILL_HERE
+            else:
+                quiet = 0
+            for queue in self._listeners:
+                self._give(queue, frame)
+
+    def _look(self) -> bytes | None:
+        """What is new since the last look, empty for nothing; None when there is nothing to tell any more."""
+        version = self._version()
+        if version == self._seen and self._whole:
+            return b""
+        members = self._members()
+        if members is None:
+            return None
+        self._seen = version
+        told = {name: _encode(value) for name, value in members.items()}
+        changed = {
+            name: value for name, value in told.items() if name not in self._always and self._told.get(name) != value
+        }
+        if not changed and self._whole:
+            return b""
+        self.encoded += 1
+        self._told = told
+        self._whole = _event(told)
+        if not self._changes_only:
+            return self._whole
+        return _event(changed | {name: told[name] for name in self._always})
+
+    def _give(self, queue: asyncio.Queue[bytes | None], frame: bytes) -> None:
+        if queue.full():
+            while not queue.empty():
+                queue.get_nowait()
+            frame = self._whole
+        queue.put_nowait(frame)
+
+    @staticmethod
+    def _end(queue: asyncio.Queue[bytes | None]) -> None:
+        if queue.full():
+            queue.get_nowait()
+        queue.put_nowait(None)
+
+
+def _event(members: dict[str, bytes]) -> bytes:
+    inside = b",".join(b'"%s":%s' % (name.encode("ascii"), value) for name, value in members.items())
+    return b"data: {" + inside + b"}\n\n"
+
+
+class CountedStream(StreamingResponse):
+    """A stream that holds one of MAX_STREAMS places, and gives it back however it ends, also when the client left
+    before the first frame. HTTPException 503 when all are taken."""
+
+    def __init__(self, frames: AsyncIterator[bytes], request: Request) -> None:
+        state = request.app.state
+        if state.streams >= MAX_STREAMS:
+            raise HTTPException(503, f"{MAX_STREAMS} pages watch already; close one.", {"Retry-After": "5"})
+        state.streams += 1
+        super().__init__(frames, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+        self._state = state
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._state.streams -= 1

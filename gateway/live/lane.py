@@ -1,0 +1,161 @@
+"""One lane as the pages see it: what its device last said, the latest scene, and what has just happened there.
+
+Rules: every list is bounded. What a scene repeats (so that a lost one loses nothing) is taken once. None of it goes to
+the database. Records that were stored stand here without handle; what riders have erased is not shown any more.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+import msgspec
+
+from gateway.admission.rules import Admitted, DeviceKind, SiteClass
+from gateway.protocol.records import Health, Irregular, Notice, Passage, Tally
+from gateway.protocol.refusal import Reason
+from gateway.protocol.scenes import Layout, Scene
+
+EDGES_KEPT: Final = 256
+OUTCOMES_KEPT: Final = 64
+RECORDS_KEPT: Final = 32
+_SHOWN: Final = (Passage, Irregular, Notice, Tally)
+_HIDDEN: Final = ("handle", "folds")
+
+LinkState = Literal["unknown", "online", "lost"]
+
+
+@dataclass(slots=True)
+class LaneCounts:
+    """What is stored of one device: riders by way; ``recorded`` have consented, ``tallied`` were only counted."""
+
+    entries: int = 0
+    exits: int = 0
+    recorded: int = 0
+    tallied: int = 0
+
+    def shown(self) -> dict[str, int]:
+        """The counts as pages read them."""
+        return {
+            "entries": self.entries,
+            "exits": self.exits,
+            "recorded": self.recorded,
+            "tallied": self.tallied,
+        }
+
+    def add(self, record: object) -> bool:
+        """Add one stored record; whether it counted anything."""
+        if isinstance(record, Passage):
+            self.entries += record.way == "entry"
+            self.exits += record.way == "exit"
+            self.recorded += 1
+            return True
+        if isinstance(record, Tally):
+            self.entries += record.entries
+            self.exits += record.exits
+            self.tallied += record.entries + record.exits
+            return True
+        return False
+
+
+@dataclass(slots=True)
+class Lane:
+    """All that is known now of one device."""
+
+    site: str
+    device: str
+    site_class: SiteClass = "physical"
+    kind: DeviceKind = "gate"
+    link: LinkState = "unknown"
+    boot: int | None = None
+    firmware: str | None = None
+    health: Health | None = None
+    layout: Layout | None = None
+    scene: Scene | None = None
+    counts: LaneCounts = field(default_factory=LaneCounts)
+    blocked: Reason | None = None
+    """Why its last authentic batch was refused, until one of its records is stored again."""
+    refused: int = 0
+    """Authentic batches refused since the gateway's start."""
+    edges: deque[dict[str, int]] = field(default_factory=lambda: deque(maxlen=EDGES_KEPT))
+    """What the firmware was told of its beams: n, at, beam, blocked."""
+    truth: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=OUTCOMES_KEPT))
+    """What bodies did: n, at, what, way, figure, hand."""
+    records: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=RECORDS_KEPT))
+    """What was stored last, oldest first: kind, boot, seq, and the record's own members but the handle."""
+
+    def see(self, scene: Scene) -> None:
+        """Show this scene, and keep what happened since the one before."""
+        self.scene = scene
+        last = _last(self.edges)
+        for n, ago_ms, beam, blocked in scene.edges:
+            # A device that was switched off and on counts anew, but its time goes on.
+            if (scene.at - ago_ms, n) > last:
+                self.edges.append({"n": n, "at": scene.at - ago_ms, "beam": beam, "blocked": blocked})
+        last = _last(self.truth)
+        for n, ago_ms, what, way, figure, hand in scene.truth:
+            at = scene.at - ago_ms
+            if (at, n) > last:
+                self.truth.append({"n": n, "at": at, "what": what, "way": way, "figure": figure, "hand": hand})
+
+    def keep(self, row: Admitted) -> None:
+        """Keep what was stored, as far as it is shown."""
+        if isinstance(row.record, _SHOWN):
+            told = msgspec.to_builtins(row.record)
+            shown = {name: value for name, value in told.items() if name not in _HIDDEN}
+            self.records.append({"kind": told["kind"], "boot": row.boot, "seq": row.seq} | shown)
+
+    def forget_passages(self) -> None:
+        """Some of the lane's passages were erased or have expired: which, nobody is told, so none is shown any more."""
+        kept = [one for one in self.records if one["kind"] != "passage"]
+        self.records.clear()
+        self.records.extend(kept)
+
+    def members(self) -> dict[str, Any]:
+        """All of the lane, as its own page reads it (docs/protocol.md has the scene's form)."""
+        return {
+            "site": self.site,
+            "device": self.device,
+            "class": self.site_class,
+            "link": self.link,
+            "layout": self.layout,
+            "scene": self.scene,
+            "edges": list(self.edges),
+            "truth": list(self.truth),
+            "records": list(self.records),
+            "counts": self.counts.shown(),
+            "waiting_records": None if self.health is None else self.health.outbox,
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        """The lane in short, as the plan reads it."""
+        scene = self.scene
+        return {
+            "site": self.site,
+            "device": self.device,
+            "kind": self.kind,
+            "class": self.site_class,
+            "way": None if self.layout is None else self.layout.way,
+            "link": self.link,
+            "counts": self.counts.shown(),
+            "scene": None
+            if scene is None
+            else {
+                "at": scene.at,
+                "state": scene.state,
+                "arm": scene.arm,
+                "lamp": scene.lamp,
+                "beams": scene.beams,
+                "waiting": scene.waiting,
+                "bodies": [
+                    [one[0], one[1], max((part[1] + part[2] for part in one[5]), default=0), one[2], one[3]]
+                    for one in scene.bodies
+                ],
+            },
+        }
+
+
+def _last(kept: deque[dict[str, Any]]) -> tuple[int, int]:
+    """Time and number of what was kept last."""
+    return (kept[-1]["at"], kept[-1]["n"]) if kept else (-1, -1)
