@@ -28,11 +28,11 @@ class Interval(NamedTuple):
 
 
 class DayCount(NamedTuple):
-    """``count`` rows of ``device`` on the day (since 1970-01-01, by the site's own day start)."""
+    """So many ``riders`` at ``device`` on the day (since 1970-01-01, by the site's own day start)."""
 
     device: str
     day: int
-    count: int
+    riders: int
 
 
 @dataclass(frozen=True, slots=True)

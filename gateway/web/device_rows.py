@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-OUTBOX_MANY: Final = 500
-"""So many records wait in a device: the network or the gateway is slower than its riders for long."""
-TICK_SLOW_MS: Final = 100
-"""A turn as slow as this can miss a short beam edge; the firmware's own beat is 10 ms."""
+OUTBOX_MANY: Final = 256
+"""So many records wait in a device: half of what it holds before it folds them (`report.outbox_records`)."""
+TICK_SLOW_MS: Final = 2_000
+"""A turn as slow as this keeps a rider waiting who holds a pass to the reader; verifying one takes part of a second."""
 HEAP_LOW: Final = 20_000
 """Bytes: below this a MicroPython device is near the end of its memory."""
 NAMED_MOST: Final = 3
@@ -44,14 +44,12 @@ class Facts:
     link: str = "unknown"
     silent_since_ms: int | None = None
     """When it was heard for the last time, if it is silent now."""
-    heard_ms: int | None = None
     firmware: str | None = None
     boot: int | None = None
     watermark: int | None = None
     outbox: int | None = None
     worst_tick_ms: int | None = None
     heap_free: int | None = None
-    refused_stored: int | None = None
     blocked: str | None = None
     refused: int = 0
     keys: str = "none"
@@ -79,6 +77,8 @@ class Row:
     facts: Facts
     state: State
     troubles: tuple[Trouble, ...]
+    since_ms: int | None
+    """Since when it is silent, if it is."""
     cells: tuple[str, ...]
     """The texts of :data:`COLUMNS` behind name and state, in their order."""
 
@@ -97,8 +97,8 @@ COLUMNS: Final = (
         "Outbox",
         "Records in the device that it has not been told to be stored. They come again until they are.",
     ),
-    ("tick", "Worst turn", "The slowest turn of the device's loop since its last report, in milliseconds."),
-    ("heap", "Free memory", "What the device's runtime has left, in kilobytes."),
+    ("tick", "Worst turn", "The slowest turn of the device's loop since its start."),
+    ("heap", "Free memory", "What the device's runtime has left of its memory."),
     ("gaps", "Gaps", "Open: not come yet. Lost: the device itself can no longer tell."),
     ("refused", "Refused", "Messages in quarantine: counted by reason, their content is never kept."),
     ("stored", "Stored to", "Everything of this boot below this number is stored."),
@@ -191,15 +191,9 @@ def troubles_of(facts: Facts) -> tuple[Trouble, ...]:
             )
         )
     if facts.blocked is not None:
-        means = REASONS[facts.blocked].means if facts.blocked in REASONS else "The gateway refuses its batch."
-        to_do = REASONS[facts.blocked].to_do if facts.blocked in REASONS else "Look at the gateway's log."
-        found.append(
-            Trouble(
-                "Held up",
-                f"Its batch is refused ({facts.blocked}, {facts.refused:,} times): nothing behind it is stored. {means}",
-                to_do,
-            )
-        )
+        words = REASONS[facts.blocked]
+        held = f"Its batch is refused ({facts.blocked}, {facts.refused:,} times): nothing behind it is stored."
+        found.append(Trouble("Held up", f"{held} {words.means}", words.to_do))
     if facts.faulty:
         found.append(
             Trouble(
@@ -248,16 +242,21 @@ def troubles_of(facts: Facts) -> tuple[Trouble, ...]:
         found.append(
             Trouble(
                 "Slow",
-                f"A turn of its loop took {facts.worst_tick_ms:,} ms; a beam broken for less than that can be missed.",
-                "See whether it comes back: once after a start is normal.",
+                f"A turn of its loop took {facts.worst_tick_ms:,} ms; whoever stood at the reader waited.",
+                "Restart it, and see whether it comes back.",
             )
         )
     return tuple(found)
 
 
-def row(facts: Facts) -> Row:
-    """One device as the page shows it."""
-    return Row(facts, state_of(facts), troubles_of(facts), _cells(facts))
+def row(facts: Facts, since_ms: int | None = None) -> Row:
+    """One device as the page shows it; ``since_ms``: when it was seen to be silent first."""
+    state = state_of(facts)
+    if state is not State.SILENT:
+        since_ms = None
+    elif facts.silent_since_ms is not None:
+        since_ms = facts.silent_since_ms
+    return Row(facts, state, troubles_of(facts), since_ms, _cells(facts))
 
 
 def _cells(facts: Facts) -> tuple[str, ...]:
@@ -335,15 +334,19 @@ class Watch:
         unknown: Mapping[str, tuple[int, int]] | None = None,
     ) -> Snapshot:
         """The next snapshot. Memory is bounded by the number of devices that are there."""
-        rows = tuple(row(facts) for facts in sorted(devices, key=lambda one: (one.site, natural(one.device))))
+        ordered = sorted(devices, key=lambda one: (one.site, natural(one.device)))
+        rows = tuple(row(facts, self._since_ms.get(facts.device, now_ms)) for facts in ordered)
+        self._since_ms = {one.device: one.since_ms for one in rows if one.since_ms is not None}
         before, self._states = self._states, {one.device: one.state for one in rows}
-        fell = [
-            name for name, state in self._states.items() if state is State.SILENT and before.get(name) is State.HEARD
+        heard = {name for name, state in before.items() if state is State.HEARD}
+        silent = {name for name, state in before.items() if state is State.SILENT}
+        fell = [one.device for one in rows if one.state is State.SILENT and one.device in heard]
+        back = [one.device for one in rows if one.state is State.HEARD and one.device in silent]
+        sentences = [
+            f"{_names(devices)} {what}"
+            for devices, what in ((fell, "fell silent."), (back, "can be heard again."))
+            if devices
         ]
-        back = [
-            name for name, state in self._states.items() if state is State.HEARD and before.get(name) is State.SILENT
-        ]
-        sentences = [f"{_names(fell)} fell silent."] * bool(fell) + [f"{_names(back)} can be heard again."] * bool(back)
         if sentences:
             self._told += 1
             self._announcement = " ".join(sentences)

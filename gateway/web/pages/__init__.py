@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from typing import Final
 
-from gateway.web.pages import overview, replay, results, start
+from gateway.web.pages import device, devices, overview, replay, results, start
 
 REGISTER: Final[tuple[Callable[[], None], ...]] = (
     overview.register,
     start.register,
+    devices.register,
+    device.register,
     replay.register,
     results.register,
 )
