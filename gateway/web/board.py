@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.live.state import Lane
+from gateway.live.lane import Lane
 from gateway.service import Service
 from gateway.web import context
 from gateway.web.figures import Figures, take
