@@ -1,4 +1,4 @@
-"""What open pages share in this process: one refresh of the devices, one of privacy.
+"""What open pages share in this process: one refresh of the overview, of the devices, of privacy.
 
 Rules: as there is one gateway in a process, so there is one of each; a gateway that was started anew gets new ones.
 What is gathered doesn't belong here.
@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 from nicegui import ui
 
 from gateway.service import Service
+from gateway.web import board as overview
 from gateway.web import context
 from gateway.web.device_detail import Detail, gatherer
 from gateway.web.device_facts import Gatherer
@@ -19,6 +20,7 @@ from gateway.web.device_rows import Snapshot
 from gateway.web.ticker import Ticker
 
 DEVICES_S: Final = 1.0
+OVERVIEW_S: Final = 1.0
 
 T = TypeVar("T")
 _made: dict[str, tuple[Service, Ticker[Any]]] = {}
@@ -30,6 +32,11 @@ def _ticker(name: str, every_s: float, gather: Callable[[Service], Callable[[], 
     if known is None or known[0] is not service:
         known = _made[name] = (service, Ticker(gather(service), every_s, name))
     return known[1]
+
+
+def board() -> Ticker[overview.Board]:
+    """The overview, every second."""
+    return _ticker("the overview", OVERVIEW_S, overview.Gatherer)
 
 
 def devices() -> Ticker[Snapshot]:
