@@ -119,7 +119,7 @@ class GatelineLane extends HTMLElement {
       button.dataset.send = what;
       portrait(button, what, parts);
       node("span", "", button, label);
-      button.addEventListener("click", () => this.command("send", what, 1, `${label} is on the way.`));
+      button.addEventListener("click", () => this.command("send", what, true, `${label} is on the way.`));
     }
     const faults = node("div", "faults", bar);
     faults.setAttribute("role", "group");
@@ -139,7 +139,7 @@ class GatelineLane extends HTMLElement {
       button.dataset.fault = what;
       button.addEventListener("click", () => {
         const now = this.isOn(what);
-        this.command(what, what === "arm" ? (now ? "free" : "jam") : what === "network" ? (now ? "restored" : "cut") : "", now ? 0 : 1, now ? `${off}: done.` : `${on}: done.`);
+        this.command(what, "", !now, now ? `${off}: done.` : `${on}: done.`);
       });
       return { what, on, off, button };
     });
@@ -249,7 +249,7 @@ class GatelineLane extends HTMLElement {
     this.layout = layout;
     this.drawing?.destroy();
     this.timeline?.destroy();
-    this.drawing = new LaneDrawing(this.stageHost, layout, { label: `Lane ${this.device}`, onBeam: this.steer ? (beam) => this.toggleBeam(beam) : null });
+    this.drawing = new LaneDrawing(this.stageHost, layout, { label: `Lane ${this.device}`, maxHeight: () => Math.max(380, innerHeight * 0.6), onBeam: this.steer ? (beam) => this.toggleBeam(beam) : null });
     this.timeline = new Timeline(this.timeHost, layout.beams);
     if (this.moments.play !== null) for (const edge of this.edges) if (edge.at <= this.moments.play) this.timeline.edge(edge);
     if (this.beamSelect) {
@@ -286,7 +286,7 @@ class GatelineLane extends HTMLElement {
   }
 
   toggleBeam(beam) {
-    const on = this.isOn(`beam ${beam}`) ? 0 : 1;
+    const on = !this.isOn(`beam ${beam}`);
     this.beamSelect.value = String(beam);
     this.command("beam", String(beam), on, on ? `Something stands in beam ${beam} now.` : `Beam ${beam} is free again.`);
   }
