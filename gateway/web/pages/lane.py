@@ -58,8 +58,8 @@ def register() -> None:
         emulated = here.site_class == EMULATED
         with frame(f"Lane {device}", "", styles=STYLES, scripts=SCRIPTS):
             with Node("div", css="lane-head row"):
-                kind = "emulated: real firmware, made-up riders" if emulated else "physical"
-                Node("span", f"Site {here.site} ({kind})", "soft")
+                kind = "real firmware, emulated gate" if emulated else "physical"
+                Node("span", f"{here.site}: {kind}", "soft")
                 Node("a", "How the device is", href=f"/devices/{quote(device)}")
                 _neighbours(here, [lane for lane in lanes if lane.site == here.site])
             steer = {"steer": True} if allowed(Action.STEER, here.site_class) else {}

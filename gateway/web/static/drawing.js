@@ -137,10 +137,10 @@ export class LaneDrawing {
     }
     this.band(layer, "floor", 0, 70);
     const heights = this.heights = svg("g", { class: "heights" }, layer);
-    for (let z = 500; z < high; z += 500) text(heights, "small", 0, -z - 25, `${z / 1000} m`);
+    for (let z = 500; z < high; z += 500) text(heights, "mm", 0, -z - 25, `${z / 1000} m`);
     const ruler = svg("g", { class: "ruler" }, layer);
     for (let x = -6000; x <= 6000; x += 100) path(ruler, "tick", `M${x} 0v${x % 500 ? 22 : 42}`);
-    for (let x = -6000; x <= 6000; x += 500) text(ruler, "small middle", x, 150, `${x / 1000} m`.replace("-", "−"));
+    for (let x = -6000; x <= 6000; x += 500) text(ruler, "mm middle", x, 150, `${x / 1000} m`.replace("-", "−"));
     // The far cabinet, and what is on it.
     path(layer, "cabinet", `M${from} 0V${-top + 60}Q${from} ${-top} ${from + 60} ${-top}H${to - 60}Q${to} ${-top} ${to} ${-top + 60}V0Z`);
     path(layer, "plinth", `M${from} 0v-60H${to}v60Z`);
@@ -161,7 +161,7 @@ export class LaneDrawing {
     path(layer, "near-cabinet", `M${from} 0V${-top + 60}Q${from} ${-top} ${from + 60} ${-top}H${to - 60}Q${to} ${-top} ${to} ${-top + 60}V0`);
     this.waiting = svg("g", { class: "waiting" }, layer);
     this.waitingHeads = svg("g", {}, this.waiting);
-    this.waitingWords = text(this.waiting, "small", 0, 0, "");
+    this.waitingWords = text(this.waiting, "mm", 0, 0, "");
     this.jam = svg("g", { class: "jam", transform: `translate(${arm[0]} ${-Math.max(arm[1], 900) - 330})` }, layer);
     path(this.jam, "jam-sign", "M0 -110L108 76H-108Z");
     path(this.jam, "jam-mark", "M0 -44v62M0 44v4");
