@@ -78,7 +78,7 @@ def verdict(at_ms: int, what: str = "passed", **changes: Any) -> Json:
     } | changes
 
 
-def joined(match: str, rider: str, at_ms: int, what: str = "passed", **changes: Any) -> Json:
+def joined(match: str, rider: str, at_ms: int, what: str = "passed", /, **changes: Any) -> Json:
     return {
         **LANE,
         "match": match,
@@ -103,7 +103,7 @@ def passing(at_ms: int, lane: Json = LANE) -> list[Json]:
 
 def tables() -> dict[str, list[Json]]:
     """A run of two lanes. In in-1: somebody passes, an evader follows, a pram is accused, an evader is missed."""
-    evades = {"honest": False, "outcome": "tailgated", "behaviour": "tailgate_covert"}
+    evades: Json = {"honest": False, "outcome": "tailgated", "behaviour": "tailgate_covert"}
     return {
         "layout": [{**LANE, **LAYOUT}, {**OTHER, **LAYOUT, "way": "exit"}],
         "truth": [
@@ -180,9 +180,8 @@ def folder(whole: Whole, tmp_path: Path) -> Path:
 
 
 def stretch(whole: Whole, since: int, until: int, **more: Any) -> Json:
-    answer = whole.http.get(
-        "/v1/replays/stretch", params={"run": "small", "lane": "in-1", "from": since, "to": until} | more
-    )
+    asked: Json = {"run": "small", "lane": "in-1", "from": since, "to": until} | more
+    answer = whole.http.get("/v1/replays/stretch", params=asked)
     assert answer.status_code == 200, answer.text
     found: Json = answer.json()
     return found

@@ -23,7 +23,7 @@ class Chart extends HTMLElement {
 
   constructor() {
     super();
-    this.given = null;
+    this.shown = null;
     this.at = null;
   }
 
@@ -38,8 +38,8 @@ class Chart extends HTMLElement {
 
   attributeChangedCallback(_, before, value) {
     if (before === value) return;
-    try { this.given = JSON.parse(value); } catch { return; }
-    this.given.rows = this.given.rows.slice(-ROWS_MOST);
+    try { this.shown = JSON.parse(value); } catch { return; }
+    this.shown.rows = this.shown.rows.slice(-ROWS_MOST);
     if (this.svg) this.draw();
   }
 
@@ -64,20 +64,20 @@ class Chart extends HTMLElement {
     this.svg.addEventListener("blur", () => this.read(null));
     this.svg.addEventListener("keydown", (event) => {
       const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-      if (!by || !this.given) return;
+      if (!by || !this.shown) return;
       event.preventDefault();
-      this.read(Math.max(0, Math.min(this.given.rows.length - 1, (this.at ?? this.given.rows.length) + by)));
+      this.read(Math.max(0, Math.min(this.shown.rows.length - 1, (this.at ?? this.shown.rows.length) + by)));
     });
   }
 
   stepAt(clientX) {
-    if (!this.given || !this.stepPx) return null;
+    if (!this.shown || !this.stepPx) return null;
     const step = Math.floor((clientX - this.svg.getBoundingClientRect().left - LEFT_PX) / this.stepPx);
-    return step >= 0 && step < this.given.rows.length ? step : null;
+    return step >= 0 && step < this.shown.rows.length ? step : null;
   }
 
   sentence(step) {
-    const { from_ms, step_ms, names, rows } = this.given;
+    const { from_ms, step_ms, names, rows } = this.shown;
     const time = new Date(from_ms + step * step_ms);
     return `${(step_ms < 60000 ? exact : clock).format(time)}: ${names.map((name, n) => `${rows[step][n].toLocaleString("en")} ${name}`).join(", ")}`;
   }
@@ -92,8 +92,8 @@ class Chart extends HTMLElement {
 
   draw() {
     const width = this.clientWidth;
-    if (!this.given || !width) return;
-    const { from_ms, step_ms, names, rows } = this.given, mirror = this.getAttribute("mode") === "mirror";
+    if (!this.shown || !width) return;
+    const { from_ms, step_ms, names, rows } = this.shown, mirror = this.getAttribute("mode") === "mirror";
     const two = names.length > 1, step = this.stepPx = (width - LEFT_PX - 2) / Math.max(rows.length, 1);
     this.svg.setAttribute("width", width);
     const peak = Math.max(0, ...rows.map((row) => (two && !mirror ? row[0] + row[1] : Math.max(...row))));
@@ -146,8 +146,8 @@ class Chart extends HTMLElement {
 
   // Only while somebody looks at it.
   fill() {
-    if (!this.details.open || !this.given) return;
-    const { from_ms, step_ms, names, rows } = this.given;
+    if (!this.details.open || !this.shown) return;
+    const { from_ms, step_ms, names, rows } = this.shown;
     if (!this.table.tBodies.length) {
       const head = element("tr", this.table.createTHead());
       for (const name of ["from", ...names]) element("th", head, name).scope = "col";

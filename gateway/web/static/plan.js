@@ -85,8 +85,8 @@ class Plan extends HTMLElement {
     super();
     this.sites = new Map();
     this.lanes = new Map();
-    this.layouts = null;
-    this.hands = {};
+    this.built = null;
+    this.wanting = {};
     this.motion = matchMedia("(prefers-reduced-motion: reduce)");
   }
 
@@ -125,17 +125,18 @@ class Plan extends HTMLElement {
   attributeChangedCallback(name, _, value) {
     let given = {};
     try { given = JSON.parse(value || "{}"); } catch { return; }
-    this[name] = given;
+    // Not properties of the attributes' names: whoever finds those sets them instead of the attributes.
+    this[name === "layouts" ? "built" : "wanting"] = given;
     for (const lane of this.lanes.values()) this.dress(lane);
   }
 
   dress(lane) {
-    const layout = this.layouts?.[lane.name];
+    const layout = this.built?.[lane.name];
     if (layout) {
       lane.layout(layout);
       if (lane.head(layout.way)) lane.site.changed();
     }
-    lane.needs(this.hands[lane.name]);
+    lane.needs(this.wanting[lane.name]);
   }
 
   connect() {
@@ -160,7 +161,7 @@ class Plan extends HTMLElement {
     const now = performance.now();
     let added = false;
     for (const one of state.lanes) {
-      if (this.layouts && !(one.device in this.layouts)) continue;
+      if (this.built && !(one.device in this.built)) continue;
       const key = `${one.site}/${one.device}`;
       let lane = this.lanes.get(key);
       if (!lane) {
@@ -175,7 +176,7 @@ class Plan extends HTMLElement {
         added = true;
       }
       lane.update(one, now);
-      if (!lane.spoken) lane.speak(this.hands[lane.name]);
+      if (!lane.spoken) lane.speak(this.wanting[lane.name]);
     }
     if (added) {
       for (const site of this.sites.values()) site.count();
@@ -196,7 +197,7 @@ class Plan extends HTMLElement {
     }
     if (now - this.spoke >= SPEAK_MS) {
       this.spoke = now;
-      for (const lane of this.lanes.values()) lane.speak(this.hands[lane.name]);
+      for (const lane of this.lanes.values()) lane.speak(this.wanting[lane.name]);
     }
     this.drawing = requestAnimationFrame((next) => this.draw(next));
   }
