@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from simulator.broker_log import BrokerLog
+from simulator.demo_lanes import crowd, lane_specs
 from simulator.errors import UserError
 from simulator.gateline_page import GatelinePage
 from simulator.held import held, held_nullifiers
@@ -109,7 +110,9 @@ class Summary:
     gaps: int
     lost: int
     invented: int
+    misjudged: int
     meddled: int
+    irregular: int
     orders: int
     orders_refused: int
     quarantined: int
@@ -212,6 +215,7 @@ class Demo:
         """Provision, then broker, gateway, devices, riders."""
         demand = evening_peak()
         ways = {f"gate-{n + 1}": way for n, way in enumerate(lane_ways(self._lanes, demand))}
+        specs = lane_specs(ways)
         kiosks = [f"kiosk-{n + 2}" for n in range(self._kiosks)]
         day_start_ms = distant_day_start_ms(int(time.time() * 1000))
         settings = self.backend.provision(SITE, list(ways), day_start_ms, [OWN_KIOSK, *kiosks])
@@ -219,7 +223,7 @@ class Demo:
         for name, values in settings.items():
             values["broker"].update(host=host, port=port)
             if name in ways:
-                values["lane"] = {"way": ways[name]}
+                values["lane"] = specs[name].settings({})["lane"]
             if name != "simulator":
                 values["report"] |= {"interval_ms": INTERVAL_MS, "tally_min": TALLY_MIN}
         self.log = BrokerLog(settings["simulator"], self.folder)
@@ -236,6 +240,8 @@ class Demo:
             seed=self.seed,
             micropython=self._micropython,
             shop=self.hall.shop,
+            specs=specs,
+            population=crowd(),
         )
         published = Published(settings["gate-1"], self.log)
         self.page = GatelinePage(self.station, published.read, {"the gateway": self.url})
@@ -270,7 +276,9 @@ class Demo:
             self._most_held = max(
                 (one.get("entries", 0) + one.get("exits", 0) for one in open_counts.values()), default=0
             )
-            self._reckoned = reckon(expected, facts, open_counts, used), facts
+            # Decisions last: a gate tells them before it notes anything.
+            decided = self.station.decided()
+            self._reckoned = reckon(expected, facts, open_counts, used, decided), facts
             self._reckoned_at = time.monotonic()
         return self._reckoned
 
@@ -322,7 +330,7 @@ class Demo:
         till = hall.till()
         reckoning, facts = self.reckoned(fresh=True)
         riders, outcomes = station.riders_sent(), station.outcomes()
-        # Nobody here means to get past a closed arm; who does all the same is named.
+        # Ways past a closed arm are named where somebody took them.
         truth = {kind: count for kind, count in outcomes.items() if count or kind not in INTRUSIONS}
         return Summary(
             riders=riders,
@@ -347,7 +355,9 @@ class Demo:
             gaps=facts["gaps"],
             lost=reckoning.lost,
             invented=reckoning.invented,
+            misjudged=reckoning.misjudged,
             meddled=reckoning.meddled,
+            irregular=reckoning.irregular,
             orders=station.hands.done,
             orders_refused=station.hands.refused + station.orders.dropped.total() + station.orders_unheard,
             quarantined=sum(facts["quarantine"].values()),

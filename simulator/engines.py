@@ -35,6 +35,7 @@ MODULES = (
     "simulator/plant/reader.py",
     "simulator/plant/silhouette.py",
     "simulator/study/run.py",
+    "simulator/world/account.py",
     "simulator/world/bodies.py",
     "simulator/world/moves.py",
     "simulator/world/riders.py",

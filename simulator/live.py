@@ -9,7 +9,7 @@ Does not belong here: the gateway, the terminal, the reckoning (simulator/demo.p
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -26,12 +26,14 @@ from simulator.devices import bundle
 from simulator.devices.in_process import InProcessDevice
 from simulator.devices.process import DeviceDied, PlantServer, ProcessDevice, micropython_available
 from simulator.pacing import PacedLoop
-from simulator.plant.lane import LanePlant
 from simulator.scene import frame
 from simulator.scene.eye import Eye
 from simulator.scene.publisher import ScenePublisher
+from simulator.study.spec import LaneSpec
+from simulator.study.witness import Decisions, overheard, witnessed
 from simulator.truth import DAY_MS, TruthLog
 from simulator.world.demand import Demand
+from simulator.world.population import Population
 from simulator.world.riders import Rider
 from simulator.world.station import Shop, Station
 
@@ -89,7 +91,8 @@ class Lane:
         self.state = "dark"
         self.boots = 0
         self._false_starts = 0
-        self.plant = LanePlant(station.scheduler, name=self.name, way=way)
+        spec = station.specs.get(self.name) or LaneSpec(self.name, way)
+        self.plant = spec.plant(station.scheduler, station.seed, "")
         self.device: ProcessDevice | InProcessDevice = station.make_device(settings, self._outputs)
         self.detector: str = settings.get("lane", {}).get("detector", "ordered")
         self.eye = Eye(self.plant)
@@ -167,7 +170,8 @@ class Lane:
 
 
 class LiveStation:
-    """`settings` per device as provisioned (with "simulator" for the scene's credential), `ways` per device.
+    """`settings` per device as provisioned (with "simulator" for the scene's credential), `ways` per device; `specs`
+    are those devices' lanes where they are not as LaneSpec has them.
 
     `folder` gets the truth, each device's storage and its log. Raises UserError and OSError as the parts do.
     """
@@ -183,17 +187,21 @@ class LiveStation:
         speed: int = 1,
         micropython: bool | None = None,
         shop: Shop | None = None,
+        specs: Mapping[str, LaneSpec] | None = None,
+        population: Population | None = None,
     ) -> None:
         self.scheduler = Scheduler()
+        self.specs = specs or {}
         self.seed = seed
         self.speed = speed
         self.folder = folder
         self.micropython = micropython_available() if micropython is None else micropython
         self._epoch_start_ms = int(time.time() * 1000)
         self._server = PlantServer() if self.micropython else None
-        self._bundle = bundle.build("emulated", folder / "bundle") if self.micropython else None
+        self._bundle = bundle.build("emulated", folder / "bundle", witness=True) if self.micropython else None
         day_start_ms = settings["simulator"]["report"]["day_start_ms"]
         self.truth = TruthLog(folder / "truth.jsonl", self.epoch_of, day_start_ms)
+        self.decisions = Decisions()
         self.passed: dict[str, int] = {}
         self.frames: dict[str, Frame] = {}
         """What an eye sees at each lane now; replaced, never changed, so any thread may read it."""
@@ -202,13 +210,15 @@ class LiveStation:
         self._cables = Cables(broker["host"], int(broker["port"]))
         self.lanes = {name: Lane(self, self._cabled(settings[name]), way) for name, way in ways.items()}
         plants = [lane.plant for lane in self.lanes.values()]
-        self.world = Station(self.scheduler, plants, demand, seed=seed, truth=self.truth, shop=shop)
+        self.world = Station(
+            self.scheduler, plants, demand, seed=seed, truth=self.truth, shop=shop, population=population
+        )
         for name, lane in self.lanes.items():
             self.world.show(name, lane.eye)
         by_name = {lane.name: lane.plant for lane in self.lanes.values()}
         self.hands = Hands(self.scheduler, self.world, by_name, self.truth, self._cables)
         own = settings["simulator"]
-        beams = {name: len(plant.geometry.beams) for name, plant in by_name.items()}
+        beams = {name: min(len(plant.geometry.beams), frame.BEAMS_MAX) for name, plant in by_name.items()}
         self.orders = Orders(own["site"], bytes.fromhex(own["key"]), beams)
         self._believed = self._carried_out = 0  # each is counted in one thread alone
         self.orders_unheard = 0
@@ -244,7 +254,10 @@ class LiveStation:
         self, settings: dict[str, Any], outputs: Callable[[int, int, int, int, str], None]
     ) -> ProcessDevice | InProcessDevice:
         """A device of the kind that this station runs."""
-        folder = self.folder / "devices" / settings["device"]
+        name = settings["device"]
+        folder = self.folder / "devices" / name
+        way = settings.get("lane", {}).get("way", "entry")
+        heard = (lambda: self.scheduler.now_ms, "", name, way, self.decisions)
         if self._server is not None and self._bundle is not None:
             return ProcessDevice(
                 self.scheduler,
@@ -256,6 +269,8 @@ class LiveStation:
                 folder=folder,
                 speed=self.speed,
                 clock=lambda: self.loop.virtual_ms(),
+                main=bundle.WITNESS,
+                decided=overheard(*heard),
             )
         folder.mkdir(parents=True, exist_ok=True)
         return InProcessDevice(
@@ -266,6 +281,7 @@ class LiveStation:
             seed=self.seed,
             folder=folder,
             link_factory=MqttLink,
+            make_gate=witnessed(*heard),
         )
 
     def start(self) -> None:
@@ -356,6 +372,10 @@ class LiveStation:
 
     def riders_sent(self) -> int:
         return self.loop.call(lambda: self.world.riders_sent)
+
+    def decided(self) -> dict[str, dict[str, int]]:
+        """How often each gate decided what so far (simulator/study/witness.py)."""
+        return self.loop.call(lambda: {lane: dict(counts) for lane, counts in self.decisions.by_lane.items()})
 
     def stop_arrivals(self) -> None:
         self.loop.call(self.world.stop_arrivals)

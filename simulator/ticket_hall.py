@@ -8,7 +8,7 @@ nobody new. Nothing makes up for a pass that was not bought.
 Rules: `shop` is called in the lanes' thread and returns at once; who has bought comes back by `post`, in that thread.
 Nonces and blinds are the system's randomness, so a seed gives the same riders with other passes. A rider's consent is
 what the kiosk has asked and been told, so riders are served only where it can ask. Who means to be refused buys nothing
-and brings a forgery: a pass under a real key's name, whose signature is nobody's.
+and brings a forgery: a pass under a real key's name, whose signature is nobody's. Who means to jump brings nothing.
 
 Does not belong here: how a kiosk sells (firmware/kiosk), its hardware (simulator/kiosk).
 """
@@ -33,7 +33,7 @@ from simulator.gateline_page import medium_of, pass_bytes
 from simulator.kiosk.board import EmulatedKioskBoard
 from simulator.kiosk.device import Client, KioskDevice
 from simulator.pacing import PacedLoop
-from simulator.world.behaviours import RefusedRetreat
+from simulator.world.behaviours import JumpOver, RefusedRetreat
 from simulator.world.riders import Rider
 
 HALL_MAX = 2_000  # who finds it full stays outside, and is never served
@@ -230,7 +230,9 @@ class TicketHall:
 
     def shop(self, rider: Rider, then: Callable[[], None]) -> None:
         """A `Shop` of simulator/world/station.py."""
-        if rider.behaviour == RefusedRetreat.name:
+        if rider.behaviour == JumpOver.name:
+            then()  # and pays nothing
+        elif rider.behaviour == RefusedRetreat.name:
             forged = b"\x01" + self._key_id + secrets.token_bytes(_NONCE_BYTES) + secrets.token_bytes(_SIGNATURE_BYTES)
             rider.carry(forged, forged[_NONCE_FROM:_NONCE_TO])
             then()

@@ -1,7 +1,7 @@
 """Packages of npm's that tests need, installed from a lock into pytest's cache, once; then nothing is fetched any more.
 
-Without Node or npm whoever needs them is skipped (in continuous integration that is a failure, see conftest.py). What is
-done with the packages doesn't belong here.
+Without Node or npm whoever needs them is skipped (in continuous integration that is a failure, see conftest.py). What
+is done with the packages doesn't belong here.
 """
 
 import shutil

@@ -1,4 +1,4 @@
-"""The gateway's pages for people: the lanes live, "my data", what riders are told, the data inventory.
+"""The gateway's plain pages: "my data", what riders are told, the data inventory.
 
 Rules: a page is one file without anything from elsewhere; its scripts and styles carry a nonce that is new for each
 answer, and the policy allows nothing else. Texts in several languages are data (gateway/web/texts); which one is shown
@@ -81,12 +81,6 @@ def _answer(page: str, **values: str) -> HTMLResponse:
             "Cache-Control": "no-store",
         },
     )
-
-
-@router.get("/")
-def live_page() -> HTMLResponse:
-    """The lanes, live."""
-    return _answer(_file("live.html"))
 
 
 @router.get("/my-data")

@@ -78,6 +78,7 @@ class LayoutItem(BaseModel):
     stand_mm: int
     queue_mm: int
     away_mm: int
+    width_mm: int
 
 
 class LaneItem(BaseModel):
@@ -255,6 +256,7 @@ def _layout(found: Layout | None) -> LayoutItem | None:
         stand_mm=found.stand_mm,
         queue_mm=found.queue_mm,
         away_mm=found.away_mm,
+        width_mm=found.width_mm,
     )
 
 

@@ -104,6 +104,11 @@ class Consumer:
             client.loop_stop()
         self.wake()
 
+    @property
+    def waiting(self) -> int:
+        """Event messages that have come and are not taken yet."""
+        return len(self._events)
+
     def take(self, limit: int, timeout_s: float) -> list[Message]:
         """Up to ``limit`` events: waits at most ``timeout_s`` for the first and not at all for the others."""
         with self._arrived:

@@ -41,6 +41,7 @@ class Layout(msgspec.Struct, frozen=True):
     stand_mm: Mm
     queue_mm: Mm
     away_mm: Mm
+    width_mm: Mm
     from_epoch_ms: Ms
     run_ms: Ms
 

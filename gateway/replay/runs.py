@@ -229,7 +229,7 @@ def _pairs(batch: Any) -> list[tuple[str, str]]:
 
 def _bare(station: str, lane: str) -> rows.Layout:
     """A lane of which nothing is known but its name."""
-    return rows.Layout(station, lane, "", "", "", [], 0, 0, 0, 0, 0, 0, 0, 0)
+    return rows.Layout(station, lane, "", "", "", [], 0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
 def _marks(folder: int) -> list[tuple[str, int, int, int]]:

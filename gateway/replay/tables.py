@@ -21,6 +21,10 @@ BATCH_ROWS: Final = 50_000
 GROUP_MAX_BYTES: Final = 64 * 1024 * 1024
 """A row group larger than that is none of ours (ours have 50,000 rows) and is not read."""
 
+NUMBERS: Final = frozenset(("beam", "blocked", "confidence", "arm", "arm_to"))
+"""Columns of numbers, besides those whose name ends in _ms."""
+MAY_BE_NULL: Final = "honest"
+
 Range = tuple[Any, Any]
 R = TypeVar("R", bound=msgspec.Struct)
 Wanted = Mapping[str, Range]
@@ -55,6 +59,10 @@ def table(folder: int, name: str, columns: Sequence[str]) -> Iterator[Table]:
                     f"{file_name} has no column {missing[0]}: it is not a table of this version's "
                     "`gateline simulate --out`."
                 )
+            for column in columns:
+                kind = file.schema_arrow.field(column).type
+                if (column in NUMBERS or column.endswith("_ms")) and not pa.types.is_integer(kind):
+                    raise Table(file, file_name).strange()
             yield Table(file, file_name)
     except FileNotFoundError:
         raise Unreadable(f"There is no {file_name} in this run; `gateline simulate FILE --out` writes one.") from None
@@ -126,8 +134,11 @@ class Table:
                 )
             for batch in self._file.iter_batches(BATCH_ROWS, row_groups=[number], columns=read):
                 kept = _within(batch, wanted)
-                if kept.num_rows:
-                    yield kept.select(list(columns))
+                if not kept.num_rows:
+                    continue
+                if any(kept.column(name).null_count for name in columns if name != MAY_BE_NULL):
+                    raise self.strange()
+                yield kept.select(list(columns))
 
     def rows(self, form: type[R], wanted: Wanted, limit: int) -> tuple[list[R], bool]:
         """At most so many rows as such structs, and whether that is all of them."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
+
 from gateway.devices.registry import Device
 from gateway.service import Service
 from gateway.store.queries import Position
@@ -90,7 +92,13 @@ def find(service: Service, device: str, boot: int, seq: int) -> Trace:
 
 
 def _layout(service: Service, device: str) -> dict[str, Any] | None:
-    return None
+    """Where its beams are, as its simulator says while it runs."""
+    lane = service.live.lane(device)
+    if lane is None or lane.layout is None:
+        return None
+    told: dict[str, Any] = msgspec.to_builtins(lane.layout)
+    del told["v"]
+    return told
 
 
 def _truth(service: Service, device: str, record: dict[str, Any]) -> dict[str, Any] | None:

@@ -103,7 +103,8 @@ class Runs:
                     if number >= LOOKED_AT_MAX:
                         left_out += 1
                         continue
-                    mark = _mark(root, entry)
+                    # A name with a dot before it is of something unfinished.
+                    mark = None if entry.name.startswith(".") else _mark(root, entry)
                     if mark is None:
                         continue
                     if NAME.fullmatch(entry.name) is None:

@@ -5,8 +5,9 @@ Rules: nothing here knows the truth. A message is taken as it lies in the log, i
 knows the keys, and needs none to read. A record that was sent again counts as of its first arrival. What is no message
 of ours (docs/protocol.md) is passed over, as it tells nothing.
 
-`scene` is left out of all of this. It is the picture of an emulated lane, drawn by the simulator, which knows
-everything; a gateway refuses it from a physical site (docs/attacks.md says what it would show).
+`scene`, `layout` and `world` are left out of all of this. They are the picture of an emulated lane, drawn by the
+simulator, which knows everything, and what is ordered at it; a gateway refuses all three at a physical site
+(docs/attacks.md says what a scene would show).
 
 Does not belong here: attacks, the truth.
 """
@@ -19,6 +20,7 @@ Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 """The database: each table's rows, as column -> value."""
 
 SCENE = "scene"
+EMULATION = (SCENE, "layout", "world")
 
 
 class Message(NamedTuple):
@@ -92,5 +94,5 @@ def first_seen(log: Iterable[Message]) -> list[Seen]:
 
 
 def without_scenes(log: Iterable[Message]) -> list[Message]:
-    """The log without the pictures of emulated lanes."""
-    return [message for message in log if message.channel != SCENE]
+    """The log without the pictures of emulated lanes, and what is ordered there."""
+    return [message for message in log if message.channel not in EMULATION]

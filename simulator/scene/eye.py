@@ -31,9 +31,11 @@ class Eye:
         self._last_ms = 0
 
     def told(self, t_ms: int, kind: int, a: int | bytes, b: int) -> None:
-        """The lane's firmware is told of something; beams are what is remembered."""
+        """The lane's firmware is told of something; beams are what is remembered, those that a page can show."""
         if kind == lane.BEAM:
             assert isinstance(a, int)
+            if a >= frame.BEAMS_MAX:
+                return
             self._edge_n += 1
             self._edges.append(Edge(self._edge_n, t_ms, a, b))
 

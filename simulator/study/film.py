@@ -118,6 +118,7 @@ def layout(spec: Spec, station: str, lane: LaneSpec) -> Layout:
         geometry.stand_mm,
         geometry.queue_mm,
         geometry.away_mm,
+        arm.width_mm,
         spec.epoch_start_ms,
         spec.duration_ms,
     )

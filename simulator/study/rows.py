@@ -121,6 +121,7 @@ class Layout(NamedTuple):
     stand_mm: int
     queue_mm: int
     away_mm: int
+    width_mm: int
     from_epoch_ms: int  # when the run began, on its own clock
     run_ms: int  # for how long riders came
 

@@ -49,7 +49,7 @@ class Population:
 def plain_population() -> Population:
     """Grown-ups without luggage, of whom few do anything but pay: nothing that a gate with four beams could mistake.
 
-    The demo's, so that every difference between truth and table is a fault of the system and none of the detector. A
+    For fleets and tests: every difference between truth and table is a fault of the system and none of the detector. A
     follower keeps 250 to 400 mm: less could merge with who is ahead, more would be two lone passages.
     """
     return Population(

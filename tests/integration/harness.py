@@ -14,7 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from gateway.devices.provisioning import Provisioning
 from gateway.embedded import EmbeddedGateway
+from gateway.store.database import Database
+from gateway.store.directory import Directory
 from simulator.devices.process import ProcessDevice
 from simulator.live import Lane, LiveStation, distant_day_start_ms
 from simulator.reckoning import Reckoning, reckon
@@ -30,8 +33,25 @@ LOAD = 0.7
 class Whole:
     """Start with `start`, kill what you like, end with `settle` and `close`."""
 
-    def __init__(self, folder: Path, lanes: int, speed: int, seed: int = 7, *, micropython: bool | None = None) -> None:
-        self.backend = EmbeddedGateway(folder / "gateway")
+    def __init__(
+        self,
+        folder: Path,
+        lanes: int,
+        speed: int,
+        seed: int = 7,
+        *,
+        micropython: bool | None = None,
+        runs: Path | None = None,
+        physical: str = "",
+    ) -> None:
+        """`runs`: the folder whose results the gateway shows; `physical`: a gate of a physical site that is known too,
+        and says nothing.
+        """
+        self.backend = EmbeddedGateway(folder / "gateway", runs=runs)
+        if physical:
+            database = Database(folder / "gateway")
+            Provisioning(Directory(database)).add_device("lab", physical, "physical", 0)
+            database.close()
         ways = {f"gate-{n + 1}": "entry" if n < lanes // 2 else "exit" for n in range(lanes)}
         self.settings = self.backend.provision("demo", list(ways), distant_day_start_ms(int(time.time() * 1000)))
         host, port = self.backend.start_broker()

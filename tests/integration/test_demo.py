@@ -71,8 +71,12 @@ def test_summary_of_a_minute(data: Path) -> None:
     assert summary["riders"] >= 100
     assert summary["lost"] == summary["invented"] == summary["duplicates_stored"] == summary["gaps"] == 0
     truth = summary["truth"]
-    assert summary["recorded"] == truth["passed_consented"] > 0
-    assert summary["tallied"] + summary["held"] == truth["passed_declined"] == summary["declined"] > 0
+    # A gate may take who steps back with an umbrella for somebody who passed; that, and no more, is its own doing.
+    wrong = summary["misjudged"]
+    assert truth["passed_consented"] > 0 and abs(summary["recorded"] - truth["passed_consented"]) <= wrong
+    assert truth["passed_declined"] == summary["declined"] > 0
+    assert abs(summary["tallied"] + summary["held"] - summary["declined"]) <= wrong
+    assert summary["irregular"] > 0, "evidence without anybody's help"
     assert summary["tallied"] > 0, "a gate has told of ten"
     assert summary["declined_located"] == 0
     assert sum(truth.values()) == summary["riders"]

@@ -113,10 +113,11 @@ class World:
         """No hands, no riders; all go home, and the last interval closes."""
         self.hands.end()
         self.station.stop_arrivals()
-        for _ in range(120):
+        for _ in range(1_000):
             if self.station.idle():
                 break
             self.run(1_000)
+        assert self.station.idle(), "riders are stuck"
         self.run(60_000)
 
     # -- what came of it

@@ -1,22 +1,35 @@
 """The scene: its bytes, what an eye remembers, when a picture is one."""
 
 import json
+import random
 from collections.abc import Callable
+from dataclasses import replace
 
+import pytest
+
+from firmware.report.seal import SEAL_BYTES
+from gateway.protocol import scenes
+from simulator.byhand.orders import RIDERS, Order
 from simulator.clock import Scheduler
+from simulator.demo_lanes import crowd
 from simulator.plant import lane
 from simulator.plant.geometry import Beam, Geometry
 from simulator.plant.lane import LanePlant
-from simulator.plant.makes import KINDS, WIDE
+from simulator.plant.makes import KINDS, PADDLE, WIDE
 from simulator.plant.silhouette import Lift, Segment, Shape
 from simulator.scene import frame
 from simulator.scene.eye import SHOW_AGAIN_MS, Eye
 from simulator.truth import TruthLog
 from simulator.world import behaviours as b
 from simulator.world import bodies
+from simulator.world.counts import constant_profile
+from simulator.world.demand import Demand
 from simulator.world.population import plain_population
 from simulator.world.riders import draw
 from simulator.world.station import Station
+from tests.simulator.byhand_support import World
+from tests.simulator.byhand_support import lane as byhand_lane
+from tests.support import ROOT
 
 AT_MS = 1_754_503_200_000
 BLOCK = Shape((Segment("torso", 0, 300, 880, 1400), Segment("suitcase", 500, 200, 0, 550, core=False)))
@@ -88,6 +101,59 @@ def test_a_scene_byte_by_byte() -> None:
         b'"bodies":[[1,200,0,0,0,' + parts + b"],[2,970,1,1,0," + parts + b']],"edges":[[1,200,0,1],[2,50,1,1]],'
         b'"truth":[[1,60,"tailgated","entry","suitcase",0]],"hands":["beam 2","fire"]}'
     )
+
+
+def golden(name: str) -> bytes:
+    """A message of the wire without its seal."""
+    cases = json.loads((ROOT / "tests" / "golden" / "payloads.json").read_text(encoding="utf-8"))
+    (message,) = (case["message"] for case in cases if case["name"] == name)
+    return bytes(message.encode()[:-SEAL_BYTES] + b"}")
+
+
+def test_the_golden_layout_is_made_here_to_the_byte() -> None:
+    geometry = Geometry((Beam(0), Beam(140, 300), Beam(280), Beam(420, 1150)), arm_mm=600)
+    arm = replace(PADDLE, height_mm=1100, clearance_mm=220)
+    assert frame.layout(LanePlant(Scheduler(), geometry, arm=arm), "ordered") == golden("layout")
+
+
+def test_the_golden_scene_of_an_empty_lane_is_made_here_to_the_byte() -> None:
+    rig = Rig()
+    rig.plant.apply(0, lane.ARM_LOCKED, lane.LAMP_READY, 0)
+    rig.scheduler.run_until(10)
+    assert rig.eye.picture(10, AT_MS, "locked", 0, []) == golden("scene, nobody there")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_gateway_understands_every_frame(seed: int) -> None:
+    """A crowd, and hands that do everything, for a minute: each frame is what the gateway takes for a scene."""
+    draw = random.Random(seed)
+    demand = Demand(constant_profile(900.0, 900.0))
+    world = World(
+        {"gate-1": byhand_lane(), "gate-2": byhand_lane("exit")}, demand=demand, population=crowd(), seed=seed
+    )
+    world.hands.do("gate-2", Order("send", "jumper", True))
+    frames = shown = lifted = 0
+    for n in range(600):
+        world.run(100)
+        if n >= 50 and n % 5 == 0:
+            do = draw.choice(("beam", "arm", "network", "fire", "send", "send"))
+            what = draw.choice(RIDERS) if do == "send" else ""
+            world.hands.do("gate-1", Order(do, what, draw.random() < 0.5, draw.randrange(4)))
+        for name, gate in world.gates.items():
+            now_ms = world.scheduler.now_ms
+            waiting = world.station.queue_length(name)
+            picture = gate.eye.picture(now_ms, AT_MS + now_ms, gate.state, waiting, world.hands.on(name))
+            if picture is not None:
+                scene = scenes.decode_scene(picture)
+                assert len(picture) < 16_384
+                frames += 1
+                shown += len(scene.bodies)
+                lifted += any(body[4] for body in scene.bodies)
+                told = {truth[2] for truth in scene.truth}
+                assert not told & {"passed_consented", "passed_declined"}
+    assert frames > 300 and shown > 300 and lifted
+    for gate in world.gates.values():
+        scenes.decode_layout(frame.layout(gate.plant, "ordered"))
 
 
 def test_a_body_over_the_arm_is_lifted_as_long_as_its_front_is_there() -> None:

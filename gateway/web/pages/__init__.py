@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Final
 
-from gateway.web.pages import device, devices, overview, replay, results
+from gateway.web.pages import device, devices, overview, replay, results, start
 
 REGISTER: Final[tuple[Callable[[], None], ...]] = (
     overview.register,
+    start.register,
     devices.register,
     device.register,
     replay.register,

@@ -50,6 +50,7 @@ class Offer:
     lanes: Sequence[Layout] = ()
     traces: Sequence[Mapping[str, Any]] = ()
     problem: str = ""
+    run: str = ""
 
 
 def register() -> None:
@@ -86,10 +87,14 @@ def _offer(service: Service, asked: Mapping[str, str]) -> Offer:
         except traces.NoTrace as error:
             problem = str(error)
     elif "run" in asked:
+        run = asked["run"]
+        # Of a run that was repeated, the first of its seeds.
+        if all(one.name != run for one in found):
+            run = min((one.name for one in found if one.name.startswith(f"{run}/")), default=run)
         try:
-            lanes = service.replays.lanes(asked["run"])
+            lanes = service.replays.lanes(run)
             if lanes:
-                return Offer(found, lanes)
+                return Offer(found, lanes, run=run)
             problem = "Nobody came to any lane of this run: there is nothing to replay."
         except (UnknownRun, Unreadable) as error:
             problem = str(error)
@@ -109,7 +114,7 @@ def _trace(asked: Mapping[str, str]) -> None:
 
 
 def _run(asked: Mapping[str, str], offer: Offer) -> None:
-    run, lanes = asked["run"], offer.lanes
+    run, lanes = offer.run, offer.lanes
     station, name = asked.get("station", ""), asked.get("lane", "")
     chosen = next((one for one in lanes if (one.station, one.lane) == (station, name)), None)
     unknown = chosen is None and bool(name)
@@ -144,7 +149,7 @@ _TIMES: Final = ("from", "to", "t")
 
 def _select(name: str, options: Sequence[tuple[str, str, bool]]) -> None:
     """Choosing one goes to its address (replay.js)."""
-    with Node("label", name), Node("select", data_go="1"):
+    with Node("label", name), Node("select", aria_label=name, data_go="1"):
         for words, to, chosen in options:
             Node("option", words, value=to, selected=chosen)
 

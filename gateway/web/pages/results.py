@@ -137,7 +137,8 @@ def _conclusion(one: Shown, number: int | None) -> None:
             if number is not None:
                 parts.letter(number)
             Node("span", one.name)
-        Node("p", one.card.conclusion, "sentence")
+        # A figure and its unit stay on one line.
+        Node("p", one.card.conclusion.replace(" %", "\u00a0%"), "sentence")
         Node("p", parts.what_ran(one.card), "soft")
         for note in parts.notes(one.card):
             Node("p", note, "soft")
@@ -154,7 +155,7 @@ def _side_by_side(shown: Sequence[Shown]) -> None:
             "p",
             f"These are different scenarios ({first.card.scenario} and {second.card.scenario}): a difference may come "
             "from the crowd as well as from the gate.",
-            "note",
+            "caution",
         )
     Node(
         "p",

@@ -64,7 +64,8 @@ def by_how_much(name: str, value: float | None) -> str:
     """A difference with its sign."""
     if value is None:
         return "–"
-    return f"{value:+,.0f}" if name == PER_10000 else f"{value * 100:+.1f} points"
+    said = f"{value:+,.0f}" if name == PER_10000 else f"{value * 100:+.1f} points"
+    return said.replace("-", "−")
 
 
 def what_ran(card: Scorecard) -> str:

@@ -1,7 +1,8 @@
 // <gateline-plan>: each site's gateline from above, live.
 //
 // Reads GET /v1/live (server-sent events) and keeps on trying when the gateway is away. Attributes, both JSON by device:
-// `layouts` ({beams: [x_mm], arm: x_mm, make}) and `hands` (why a device needs a hand). Each lane is a link to its page.
+// `layouts` ({way, beams: [x_mm], arm: x_mm, make}, or null; a device that is not in it is no lane) and `hands` (why a
+// device needs a hand). Each lane is a link to its page.
 // It fires `gateline-link` with {state, text} whenever what it says of its connection changes. One lane's drawing is in
 // plan_lane.js.
 import { Lane, VIEW, element, say } from "./plan_lane.js";
@@ -68,6 +69,9 @@ class Site {
     return (this.rows[n] = { root, list });
   }
 
+  // A lane turns out to lead the other way.
+  changed() { this.shape = ""; this.arrange(); this.count(); }
+
   count() {
     const ways = this.lanes.filter((lane) => lane.way === "entry").length, all = this.lanes.length;
     say(this.said, `${all} ${all === 1 ? "lane" : "lanes"}: ${ways} in, ${all - ways} out`);
@@ -81,8 +85,8 @@ class Plan extends HTMLElement {
     super();
     this.sites = new Map();
     this.lanes = new Map();
-    this.layouts = {};
-    this.hands = {};
+    this.built = null;
+    this.wanting = {};
     this.motion = matchMedia("(prefers-reduced-motion: reduce)");
   }
 
@@ -121,13 +125,18 @@ class Plan extends HTMLElement {
   attributeChangedCallback(name, _, value) {
     let given = {};
     try { given = JSON.parse(value || "{}"); } catch { return; }
-    this[name] = given;
+    // Not properties of the attributes' names: whoever finds those sets them instead of the attributes.
+    this[name === "layouts" ? "built" : "wanting"] = given;
     for (const lane of this.lanes.values()) this.dress(lane);
   }
 
   dress(lane) {
-    if (this.layouts[lane.name]) lane.layout(this.layouts[lane.name]);
-    lane.needs(this.hands[lane.name]);
+    const layout = this.built?.[lane.name];
+    if (layout) {
+      lane.layout(layout);
+      if (lane.head(layout.way)) lane.site.changed();
+    }
+    lane.needs(this.wanting[lane.name]);
   }
 
   connect() {
@@ -152,11 +161,14 @@ class Plan extends HTMLElement {
     const now = performance.now();
     let added = false;
     for (const one of state.lanes) {
+      if (this.built && !(one.device in this.built)) continue;
       const key = `${one.site}/${one.device}`;
       let lane = this.lanes.get(key);
       if (!lane) {
         if (!this.sites.has(one.site)) this.sites.set(one.site, new Site(this.body, one.site, one.class ?? "emulated"));
-        lane = this.sites.get(one.site).add(one, () => this.motion.matches);
+        const site = this.sites.get(one.site);
+        lane = site.add(one, () => this.motion.matches);
+        lane.site = site;
         lane.root.lane = lane;
         this.lanes.set(key, lane);
         this.dress(lane);
@@ -164,7 +176,7 @@ class Plan extends HTMLElement {
         added = true;
       }
       lane.update(one, now);
-      if (added) lane.speak(this.hands[lane.name]);
+      if (!lane.spoken) lane.speak(this.wanting[lane.name]);
     }
     if (added) {
       for (const site of this.sites.values()) site.count();
@@ -185,7 +197,7 @@ class Plan extends HTMLElement {
     }
     if (now - this.spoke >= SPEAK_MS) {
       this.spoke = now;
-      for (const lane of this.lanes.values()) lane.speak(this.hands[lane.name]);
+      for (const lane of this.lanes.values()) lane.speak(this.wanting[lane.name]);
     }
     this.drawing = requestAnimationFrame((next) => this.draw(next));
   }

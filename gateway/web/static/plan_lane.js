@@ -106,6 +106,13 @@ export class Lane {
     if (this.scene) this.showBeams(this.scene.beams);
   }
 
+  // The way of its riders; whether that is another one than before.
+  head(way) {
+    if (way === this.way) return false;
+    this.way = this.root.dataset.way = way;
+    return true;
+  }
+
   // Upright: the unpaid side is below, entries walk up. Lying: the unpaid side is left.
   turn(lying) {
     const { left, right, half } = VIEW, length = right - left;
@@ -122,6 +129,7 @@ export class Lane {
   // What the stream says of the lane now.
   update(lane, now) {
     this.lane = lane;
+    if (lane.way && this.head(lane.way)) this.site.changed();
     const lost = lane.link === "lost";
     if (this.root.dataset.link !== lane.link) this.root.dataset.link = lane.link;
     say(this.through, (lane.counts.entries + lane.counts.exits).toLocaleString("en"));

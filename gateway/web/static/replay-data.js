@@ -126,7 +126,7 @@ export function layoutOf(found) {
   return found && {
     make: found.make, detector: found.detector, beams: found.beams.map((beam) => [beam.x_mm, beam.z_mm]),
     arm: [found.arm_mm, found.arm_height_mm, found.arm_clearance_mm],
-    stand_mm: found.stand_mm, queue_mm: found.queue_mm, away_mm: found.away_mm,
+    stand_mm: found.stand_mm, queue_mm: found.queue_mm, away_mm: found.away_mm, width_mm: found.width_mm,
   };
 }
 

@@ -31,7 +31,8 @@ function ticks(from, to, width) {
   return { step, found };
 }
 
-function short(ms, step, epoch) {
+function short(ms, step, epoch, truth) {
+  if (!truth) return `${String(ms).replace("-", "−")} ms`;
   const words = clock(ms, epoch);
   return step >= 60000 && epoch !== null ? words.slice(0, 5) : step >= 1000 ? words.slice(0, -4) : words.slice(0, step >= 100 ? -2 : undefined);
 }
@@ -70,7 +71,7 @@ export function drawBeams(canvas, box, { stretch, view: [from, to], t, epoch, tr
     context.moveTo(place, AXIS_PX - 4);
     context.lineTo(place, height);
     context.stroke();
-    const words = short(at, step, epoch), wide = context.measureText(words).width;
+    const words = short(at, step, epoch, truth), wide = context.measureText(words).width;
     context.fillText(words, Math.min(Math.max(left, place - wide / 2), width - wide), AXIS_PX / 2);
   }
   if (!stretch) return;
@@ -198,7 +199,7 @@ export function drawOverview(canvas, box, { overview, view: [from, to], t, epoch
   context.textBaseline = "middle";
   const { step, found } = ticks(0, overview.to_ms, width);
   for (const at of found) {
-    const words = short(at, step, epoch), size = context.measureText(words).width, place = x(at) - size / 2;
+    const words = short(at, step, epoch, true), size = context.measureText(words).width, place = x(at) - size / 2;
     if (place < -size / 2 || place + size > width + size / 2) continue;
     context.fillStyle = colour.line;
     context.fillRect(x(at), base, 1, 4);

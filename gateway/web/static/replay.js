@@ -134,7 +134,7 @@ class GatelineReplay extends HTMLElement {
   }
 
   choice(parent, name, options, value, act) {
-    const label = parent.appendChild(make("label", "replay-choice", name)), select = label.appendChild(make("select"));
+    const label = parent.appendChild(make("label", "replay-choice", name)), select = label.appendChild(make("select", "", "", { "aria-label": name }));
     for (const [one, words] of options) select.appendChild(make("option", "", words, { value: String(one) }));
     select.value = String(value);
     select.addEventListener("change", () => act(Number(select.value)));
@@ -173,7 +173,7 @@ class GatelineReplay extends HTMLElement {
     this.length = within(LENGTHS_MS[0], to - from, LOAD_MAX_MS);
     this.view = [from, from + this.length];
     this.keepLength();
-    this.t = within(0, this.t ?? from, this.end);
+    this.t = within(0, this.t ?? Math.max(from, otherwise - BEFORE_MOMENT_MS), this.end);
     if (!(from <= this.t && this.t <= this.view[1])) this.turn(this.t);
     this.draw();
     await this.read();
@@ -576,6 +576,7 @@ class GatelineReplay extends HTMLElement {
     pair("Gate", `${record.device}, ${record.way}, site ${record.site}`);
     pair("When it decided", new Date(record.at).toLocaleString());
     pair("Trace", `${record.trace.length} edges of ${record.beams} beams over ${record.span_ms.toLocaleString("en")} ms${record.whole ? "" : "; it is full, so the passage may have gone on"}`);
+    this.list.classList.add("whole");
     pair("What really happened", record.truth ? `${record.truth.words}` : "The gateway does not know any more: truth is shown live and never stored.");
     this.list.replaceChildren(list);
   }

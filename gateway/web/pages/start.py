@@ -1,0 +1,118 @@
+"""First steps: what a newcomer does first, and what of it is done already.
+
+Rules: commands are whole, so that they can be copied; each says what one will see. A gateway without devices shows this
+page at `/` too, and goes on to the overview by itself when the first device is there.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from nicegui import run as nicegui_run
+from nicegui import ui
+
+from gateway.web import context
+from gateway.web.board import BOARD, Board
+from gateway.web.frame import frame
+from gateway.web.nodes import Node
+
+TITLE: Final = "First steps"
+STYLES: Final = ("overview.css",)
+SCRIPTS: Final = ("copy.js",)
+
+
+def register() -> None:
+    """Make the page known."""
+
+    @ui.page("/start")
+    async def start() -> None:
+        await first_steps("/start")
+
+
+async def first_steps(here: str) -> None:
+    """The whole page."""
+    board = await BOARD.latest()
+    service = context.service()
+    listing = await nicegui_run.io_bound(service.runs.look)
+    runs = 0 if listing is None else sum(run.card is not None for run in listing.runs)
+    empty = board.figures.lanes == 0
+    with frame(TITLE, here, styles=STYLES, scripts=SCRIPTS):
+        Node(
+            "p",
+            "Gateline is a fare gate whose every part can be studied, and whose riders cannot. Its riders here are "
+            "synthetic, so it is known what each of them really did, and every gate can be rated: how often is it wrong?",
+            "lead",
+        )
+        if empty:
+            Node("p", "This gateway knows no gate yet. Begin with one of these; whatever shows up, shows up here.")
+        else:
+            with Node("p", css="row"):
+                Node("a", "To the overview", "action", href="/")
+                Node("span", f"This gateway knows {board.figures.lanes:,} {_lanes(board.figures.lanes)}.", "soft")
+        with Node("ol", css="steps"):
+            _step(
+                "Start the demo",
+                board.figures.emulated > 0,
+                "Eight emulated gates with the real firmware, at a metro station's evening peak. In a terminal:",
+                ("make demo",),
+                "You will see the addresses of its own pages. Open the first: riders walk through eight lanes. Open a "
+                "lane there, send a jumper, and watch which beams catch them.",
+            )
+            _step(
+                "Provision a board",
+                board.figures.lanes > board.figures.emulated,
+                "A Raspberry Pi, a Pico W or an ESP32 becomes a gate of a physical site, which is fixed for ever: such a "
+                "gate is counted and never pictured. Use the --data that this gateway was started with:",
+                ("gateline device add gate-1 --site my-station --site-class physical",),
+                "You will see its settings with its key, which is shown this once. Copy them to the board; the gate shows "
+                "up here at once, and is “heard” when it connects.",
+            )
+            _step(
+                "Run a scenario",
+                runs > 0,
+                "Hours of riders in seconds, without this gateway; then hold what the gates reported against what riders "
+                "really did:",
+                (
+                    "gateline simulate scenarios/suitcases-to-the-airport.toml --out runs/suitcases",
+                    "gateline gateway run --runs runs",
+                ),
+                "You will see a scorecard: of 10,000 honest riders, how many are accused. With --runs it stands among "
+                "the Results, and the Replay shows every accusation.",
+                ("/results", "Results") if service.runs.folder is not None else None,
+            )
+    if empty:
+        client = ui.context.client
+
+        def look(now: Board) -> None:
+            if now.figures.lanes:
+                with client:
+                    ui.navigate.to("/")
+
+        client.on_delete(BOARD.listen(look))
+
+
+def _lanes(count: int) -> str:
+    return "lane" if count == 1 else "lanes"
+
+
+def _step(
+    name: str,
+    done: bool,
+    what: str,
+    commands: tuple[str, ...],
+    then: str,
+    link: tuple[str, str] | None = None,
+) -> None:
+    with Node("li", css="card step", data_done="yes" if done else "no"):
+        with Node("h2"):
+            Node("span", name)
+            Node("span", "✓ done" if done else "to do", "badge good" if done else "badge calm")
+        Node("p", what)
+        for command in commands:
+            with Node("div", css="command"):
+                with Node("pre", tabindex="0", role="region", aria_label=f"Command: {command}"):
+                    Node("code", command)
+                Node("button", "Copy", "action quiet", type="button", data_copy=command)
+        Node("p", then, "soft")
+        if link is not None:
+            Node("a", link[1], href=link[0])
