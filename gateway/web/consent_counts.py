@@ -1,11 +1,11 @@
 """Which counts of what riders chose may be shown, as pure logic: what is stored goes in, what a page may say comes out.
 
-Rules: counts are told by site and service day, never by kiosk, gate or a shorter time. Nothing below ``LEAST`` is told,
-and zero is below it. How many agreed and how many did not are told only where both are ``LEAST`` or more, because one of
-them and their sum give the other. Sums are made of what is shown, so no subtraction gives a hidden cell back. Of a
-physical site a day is told once it is over and a day has passed, so that nobody who watches the page sees one more rider
-answer; an emulated site's riders are synthetic, and its running day is told too. Running counts (withdrawals, erasures)
-are told in whole tens.
+Rules: counts are told by site and service day, never by kiosk, gate or a shorter time. Nothing below ``LEAST`` is
+told, and zero is below it. How many agreed and how many did not are told only where both are ``LEAST`` or more, because
+one of them and their sum give the other. Sums are made of what is shown, so no subtraction gives a hidden cell back. Of
+a physical site a day is told once it is over and a day has passed, so that nobody who watches the page sees one more
+rider answer; an emulated site's riders are synthetic, and its running day is told too. Counts that go down when one
+rider erases, and running ones, are told in whole tens.
 """
 
 from __future__ import annotations
@@ -68,11 +68,20 @@ def told_days(place: Place, now_ms: int) -> range:
     return range(last - DAYS + 1, last + 1)
 
 
-def cells(counts: Iterable[Count], places: Mapping[str, Place], now_ms: int, versions: Sequence[str]) -> list[Cell]:
+def cells(
+    counts: Iterable[Count],
+    places: Mapping[str, Place],
+    now_ms: int,
+    versions: Sequence[str],
+    *,
+    since_ms: int = 0,
+    tens: bool = False,
+) -> list[Cell]:
     """What may be said, by site, then the latest day first, then ``versions`` (the current one last).
 
     Every told day of every site of ``places`` (device -> where it stands) has a cell of the current version, whether
-    anybody answered or not: that there is no cell would be a count too. An earlier version has one where it may be told.
+    anybody answered or not: that there is none would be a count too. An earlier version has one where it may be told.
+    Days that begin before ``since_ms`` are left out; ``tens``: figures are told in whole tens.
     """
     sums: defaultdict[tuple[str, int, str], list[int]] = defaultdict(lambda: [0, 0])
     for one in counts:
@@ -84,13 +93,17 @@ def cells(counts: Iterable[Count], places: Mapping[str, Place], now_ms: int, ver
     found = []
     for place in sorted(set(places.values())):
         for day in reversed(told_days(place, now_ms)):
+            begins_ms = day * DAY_MS + place.day_start_ms
+            if begins_ms < since_ms:
+                continue
             for version in versions:
                 yes, no = sums.get((place.site, day, version), (0, 0))
+                if tens:
+                    yes, no = yes // 10 * 10, no // 10 * 10
                 both = yes + no if yes + no >= LEAST else None
                 split = yes >= LEAST and no >= LEAST
                 if both is None and version != versions[-1]:
                     continue
-                begins_ms = day * DAY_MS + place.day_start_ms
                 found.append(
                     Cell(place.site, day, begins_ms, version, both, yes if split else None, no if split else None)
                 )

@@ -78,7 +78,17 @@ def gatherer(service: Service) -> Callable[[], PrivacyView]:
             notices,
             notices[-1].filled(*service.notices.operator())["en"]["question"],
             tuple(cells(_answers(figures, kiosks), kiosks, now_ms, versions)),
-            tuple(cells(_passages(figures, gates), gates, now_ms, [""])),
+            # Of a day that is partly past its time, the rest would not be its share.
+            tuple(
+                cells(
+                    _passages(figures, gates),
+                    gates,
+                    now_ms,
+                    [""],
+                    since_ms=now_ms - service.keeping.retention.keep_days * DAY_MS,
+                    tens=True,
+                )
+            ),
             _clock(service, figures, now_ms),
             words_in_tens(figures.exchanges()),
             words_in_tens(service.keeping.remembered),
