@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from gateway.web.pages import device, devices, lane, overview, replay, results, start
+from gateway.web.pages import device, devices, lane, overview, privacy, replay, results, start
 
 REGISTER: Final[tuple[Callable[[], None], ...]] = (
     overview.register,
@@ -11,6 +11,7 @@ REGISTER: Final[tuple[Callable[[], None], ...]] = (
     start.register,
     devices.register,
     device.register,
+    privacy.register,
     replay.register,
     results.register,
 )
