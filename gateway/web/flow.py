@@ -81,7 +81,9 @@ def _spread(shown: Window, found: list[Step], counted: Counted, kind: str) -> No
         setattr(step, kind, getattr(step, kind) + entries + exits)
 
 
-def per_minute(rows: Iterable[Counted], tallies: Iterable[Counted], now_ms: int, oldest_ms: int | None) -> tuple[float, float]:
+def per_minute(
+    rows: Iterable[Counted], tallies: Iterable[Counted], now_ms: int, oldest_ms: int | None
+) -> tuple[float, float]:
     """Entries and exits a minute: the mean of the last MEAN_MS, or of the shorter time since ``oldest_ms``."""
     if oldest_ms is None:
         return 0.0, 0.0
