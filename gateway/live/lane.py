@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from gateway.admission.rules import Admitted, DeviceKind, SiteClass
+from gateway.live.verdict import Verdict
 from gateway.protocol.records import Health, Irregular, Notice, Passage, Tally
 from gateway.protocol.refusal import Reason
 from gateway.protocol.scenes import Layout, Scene
@@ -85,9 +86,16 @@ class Lane:
     records: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=RECORDS_KEPT))
     """What was stored last, oldest first: kind, boot, seq, and the record's own members but the handle."""
 
+    verdict: Verdict | None = None
+    """What the gate reported beside what really happened, since the first scene."""
+
     def see(self, scene: Scene) -> None:
         """Show this scene, and keep what happened since the one before."""
         self.scene = scene
+        if self.verdict is None:
+            self.verdict = Verdict(scene.at)
+        # A cut network changes when the gate is heard, not what it says.
+        self.verdict.meddled(scene.at, any(hand != "network" for hand in scene.hands))
         last = _last(self.edges)
         for n, ago_ms, beam, blocked in scene.edges:
             # A device that was switched off and on counts anew, but its time goes on.
@@ -98,9 +106,13 @@ class Lane:
             at = scene.at - ago_ms
             if (at, n) > last:
                 self.truth.append({"n": n, "at": at, "what": what, "way": way, "figure": figure, "hand": hand})
+                self.verdict.happened(n, at, what)
 
     def keep(self, row: Admitted) -> None:
         """Keep what was stored, as far as it is shown."""
+        record = row.record
+        if self.verdict is not None and isinstance(record, Irregular):
+            self.verdict.reported(record.at, record.what, record.confidence, row.boot, row.seq)
         if isinstance(row.record, _SHOWN):
             told = msgspec.to_builtins(row.record)
             shown = {name: value for name, value in told.items() if name not in _HIDDEN}
@@ -124,6 +136,7 @@ class Lane:
             "edges": list(self.edges),
             "truth": list(self.truth),
             "records": list(self.records),
+            "verdict": None if self.verdict is None or self.scene is None else self.verdict.told(self.scene.at),
             "counts": self.counts.shown(),
             "waiting_records": None if self.health is None else self.health.outbox,
         }

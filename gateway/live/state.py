@@ -134,6 +134,12 @@ class LiveState:
             lane = self._lanes.get(device)
             return None if lane is None else lane.members()
 
+    def gates(self) -> list[Lane]:
+        """All gates in order of site and name."""
+        with self._lock:
+            gates = (lane for lane in self._lanes.values() if lane.kind == "gate")
+            return sorted(gates, key=lambda lane: (lane.site, _natural(lane.device)))
+
     def snapshot(self) -> dict[str, Any]:
         """All lanes in order of site and name, and the totals, as the live page reads them."""
         with self._lock:
@@ -144,7 +150,14 @@ class LiveState:
                     "recorded": sum(lane.counts.recorded for lane in lanes),
                     "tallied": sum(lane.counts.tallied for lane in lanes),
                 },
+                "verdict": _verdict(lanes),
             }
+
+
+def _verdict(lanes: Iterable[Lane]) -> dict[str, int] | None:
+    """How often the gates of all emulated lanes were right and wrong; None where there are none."""
+    judged = [lane.verdict.counts(lane.scene.at) for lane in lanes if lane.verdict and lane.scene]
+    return {name: sum(counts[name] for counts in judged) for name in judged[0]} if judged else None
 
 
 def _natural(name: str) -> tuple[str, int, str]:

@@ -1,4 +1,4 @@
-"""What the page of one device shows beside its row: boots, gaps, notices about itself, and how it was in the last hours.
+"""What the page of one device shows beside its row: boots, gaps, notices, and how it was in the last hours.
 
 Rules: gathered once for all who look at that device; bounded, because the store keeps a device's gaps and notices for
 long. Nothing of a rider is among it. How it is drawn doesn't belong here.

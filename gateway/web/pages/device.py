@@ -143,7 +143,12 @@ class _Page:
                     with Node("dd", data_gaps=state):
                         self._gap_sums.append((state, Node("strong")))
                         Node("span", means, "soft")
-            columns = (("Boot", "number"), ("From", "number"), ("Up to", "number"), ("State", "words"))
+            columns: tuple[tuple[str, str], ...] = (
+                ("Boot", "number"),
+                ("From", "number"),
+                ("Up to", "number"),
+                ("State", "words"),
+            )
             self._gaps = _Table("The gaps of this device", columns, GAPS_SHOWN)
             with Node("p", css="soft"):
                 self._gaps_more = Node("span")

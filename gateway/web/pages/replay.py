@@ -185,7 +185,7 @@ def _runs(offer: Offer, replays: Replays) -> None:
         else:
             words = f"There is no run in the folder {replays.folder.name} yet."
         Node("p", words + " Riders, beams and verdicts of a run can be replayed when these two commands are given:")
-        with Node("pre"):
+        with Node("pre", tabindex="0", role="region", aria_label="Command"):
             Node(
                 "code",
                 "gateline simulate scenarios/evening-peak.toml --out runs/evening-peak\n"

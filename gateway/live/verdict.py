@@ -1,0 +1,203 @@
+"""What a gate reported beside what really happened: irregular records and outcomes of one emulated lane, in pairs.
+
+Pure: outcomes and records come in whatever order (records may be minutes late when a network was cut), `now_ms` is an
+argument. A record belongs to the evasion next to it in time, one of a fitting name before others, and to none that is
+further away than NEAR_MS; so what comes of them doesn't depend on the order in which they came. Records that nobody's
+evasion explains accuse somebody honest, unless hands were in the lane (a beam broken from a page): those are counted
+apart. Memory is bounded: what is older than the newest KEPT of its kind is counted for good.
+
+Does not belong here: who is shown what; whole runs of the simulator, which know rider by rider (gateway/results).
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+NEAR_MS: Final = 4_000
+"""How far a record's time may be from the outcome it tells of: a detector waits until the lane is empty."""
+PATIENCE_MS: Final = 15_000
+"""How long an evasion is `open` before it counts as missed; a record that comes later still is one that caught it."""
+KEPT: Final = 256
+MATCHES_TOLD: Final = 32
+HANDS_KEPT: Final = 64
+
+FITTING: Final = {
+    "tailgated": ("tailgate",),
+    "jumped": ("jump",),
+    "climbed": ("jump",),
+    "crawled": ("crawl",),
+    "forced": ("forced",),
+    "backcocked": ("forced",),
+    "reversed": ("reverse",),
+    "passed_back": ("passback",),
+}
+"""Which records name which evasion rightly. What is not here is honest."""
+PASSAGES: Final = ("passed", "passed_free")
+
+Result = Literal["caught", "misnamed", "missed", "open", "accused_wrongly", "by_hand"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Outcome:
+    """An evasion."""
+
+    at: int
+    n: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Report:
+    """An irregular record, without its trace."""
+
+    at: int
+    boot: int
+    seq: int
+    what: str
+    confidence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One of the two is None where the other stands alone."""
+
+    outcome: Outcome | None
+    report: Report | None
+    result: Result
+
+    @property
+    def at(self) -> int:
+        """When it happened, as far as anybody knows."""
+        if self.outcome is not None:
+            return self.outcome.at
+        assert self.report is not None
+        return self.report.at
+
+    def told(self) -> dict[str, Any]:
+        """The match as pages read it."""
+        report = self.report
+        return {
+            "truth_n": None if self.outcome is None else self.outcome.n,
+            "record": None
+            if report is None
+            else {
+                "at": report.at,
+                "what": report.what,
+                "confidence": report.confidence,
+                "boot": report.boot,
+                "seq": report.seq,
+            },
+            "result": self.result,
+        }
+
+
+class Verdict:
+    """The pairs of one lane, and how often its gate was right and wrong since ``since_ms``."""
+
+    def __init__(self, since_ms: int) -> None:
+        self.since_ms = since_ms
+        self._passages = 0
+        self._outcomes: list[Outcome] = []
+        self._reports: list[Report] = []
+        self._hands: deque[list[int]] = deque(maxlen=HANDS_KEPT)
+        """[from, to] of each time that somebody meddled."""
+        self._for_good: Counter[str] = Counter()
+        self._matches: list[Match] | None = None
+        self._asked_ms = 0
+
+    def happened(self, n: int, at: int, what: str) -> None:
+        """A body did that; ``at`` epoch ms."""
+        if what in PASSAGES:
+            self._passages += 1
+        if what in FITTING:
+            self._outcomes.append(Outcome(at, n, what))
+            self._changed()
+
+    def reported(self, at: int, what: str, confidence: int, boot: int, seq: int) -> None:
+        """The gate's irregular record was stored; ``at`` epoch ms by the gate's own clock.
+
+        One of a time before ``since_ms`` is left out: what happened then, nobody here has seen.
+        """
+        if at < self.since_ms:
+            return
+        self._reports.append(Report(at, boot, seq, what, confidence))
+        self._changed()
+
+    def meddled(self, at: int, still: bool) -> None:
+        """Hands are in the lane at ``at`` (``still``), or aren't any more."""
+        open_now = bool(self._hands) and self._hands[-1][1] < 0
+        if still and not open_now:
+            self._hands.append([at, -1])
+            self._matches = None
+        elif not still and open_now:
+            self._hands[-1][1] = at
+            self._matches = None
+
+    def matches(self, now_ms: int) -> list[Match]:
+        """All pairs that are still known, in order of time."""
+        if self._matches is None or now_ms - self._asked_ms >= 1_000:
+            self._matches = self._pair(now_ms)
+            self._asked_ms = now_ms
+        return self._matches
+
+    def counts(self, now_ms: int) -> dict[str, int]:
+        """passages, evasions (the sum of caught, misnamed, missed and open), accused_wrongly, by_hand."""
+        found = Counter[str](self._for_good)
+        found.update(match.result for match in self.matches(now_ms))
+        evasions = found["caught"] + found["misnamed"] + found["missed"] + found["open"]
+        names = ("caught", "misnamed", "missed", "open", "accused_wrongly", "by_hand")
+        return {"passages": self._passages, "evasions": evasions} | {name: found[name] for name in names}
+
+    def told(self, now_ms: int) -> dict[str, Any]:
+        """Counts and the last pairs, newest last, as a lane's page reads them."""
+        matches = self.matches(now_ms)[-MATCHES_TOLD:]
+        return self.counts(now_ms) | {"since_ms": self.since_ms, "matches": [match.told() for match in matches]}
+
+    def _changed(self) -> None:
+        self._matches = None
+        if len(self._outcomes) <= KEPT and len(self._reports) <= KEPT:
+            return
+        # The older half is counted as it stands: nothing that comes now is near it.
+        matches = self._pair(None)
+        for match in matches[: len(matches) // 2]:
+            self._for_good[match.result] += 1
+            if match.outcome is not None:
+                self._outcomes.remove(match.outcome)
+            if match.report is not None:
+                self._reports.remove(match.report)
+
+    def _pair(self, now_ms: int | None) -> list[Match]:
+        """The pairs; ``now_ms`` None: nothing more is waited for."""
+        outcomes, reports = sorted(self._outcomes), sorted(self._reports)
+        near: list[tuple[bool, int, Outcome, Report]] = []
+        first = 0
+        for outcome in outcomes:
+            while first < len(reports) and reports[first].at < outcome.at - NEAR_MS:
+                first += 1
+            for report in reports[first:]:
+                if report.at > outcome.at + NEAR_MS:
+                    break
+                misnamed = report.what not in FITTING[outcome.what]
+                near.append((misnamed, abs(report.at - outcome.at), outcome, report))
+        near.sort()
+        of_outcome: dict[Outcome, Match] = {}
+        taken: set[Report] = set()
+        for misnamed, _, outcome, report in near:
+            if outcome not in of_outcome and report not in taken:
+                of_outcome[outcome] = Match(outcome, report, "misnamed" if misnamed else "caught")
+                taken.add(report)
+        found = [of_outcome.get(outcome) or Match(outcome, None, self._alone(outcome, now_ms)) for outcome in outcomes]
+        for report in reports:
+            if report not in taken:
+                found.append(Match(None, report, "by_hand" if self._by_hand(report.at) else "accused_wrongly"))
+        found.sort(key=lambda match: match.at)
+        return found
+
+    @staticmethod
+    def _alone(outcome: Outcome, now_ms: int | None) -> Result:
+        return "open" if now_ms is not None and now_ms - outcome.at < PATIENCE_MS else "missed"
+
+    def _by_hand(self, at: int) -> bool:
+        return any(begin - NEAR_MS <= at and (end < 0 or at <= end + NEAR_MS) for begin, end in self._hands)

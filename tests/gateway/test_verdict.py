@@ -1,0 +1,130 @@
+"""Reports beside outcomes: pairs, names, patience, hands, bounds."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.live.verdict import FITTING, KEPT, NEAR_MS, PATIENCE_MS, Verdict
+
+AT = 1_754_503_200_000
+LATER = AT + 10 * PATIENCE_MS
+
+
+def results(verdict: Verdict, now_ms: int = LATER) -> list[str]:
+    return [match.result for match in verdict.matches(now_ms)]
+
+
+def test_a_jump_that_was_reported_is_caught() -> None:
+    verdict = Verdict(AT)
+    verdict.happened(1, AT, "jumped")
+    verdict.reported(AT + 300, "jump", 80, 3, 17)
+    assert verdict.told(LATER)["matches"] == [
+        {
+            "truth_n": 1,
+            "record": {"at": AT + 300, "what": "jump", "confidence": 80, "boot": 3, "seq": 17},
+            "result": "caught",
+        }
+    ]
+
+
+def test_under_another_name_it_is_misnamed_and_counts_as_evasion() -> None:
+    verdict = Verdict(AT)
+    verdict.happened(1, AT, "jumped")
+    verdict.reported(AT, "tailgate", 80, 1, 1)
+    counts = verdict.counts(LATER)
+    assert (counts["evasions"], counts["caught"], counts["misnamed"], counts["accused_wrongly"]) == (1, 0, 1, 0)
+
+
+def test_one_of_a_fitting_name_goes_before_a_nearer_one() -> None:
+    verdict = Verdict(AT)
+    verdict.happened(1, AT, "jumped")
+    verdict.happened(2, AT + 1_000, "tailgated")
+    verdict.reported(AT + 100, "tailgate", 80, 1, 1)
+    verdict.reported(AT + 1_100, "jump", 80, 1, 2)
+    assert results(verdict) == ["caught", "caught"]
+
+
+def test_an_evasion_is_open_for_a_while_then_missed_and_caught_by_a_late_record() -> None:
+    verdict = Verdict(AT)
+    verdict.happened(1, AT, "tailgated")
+    assert results(verdict, AT + PATIENCE_MS - 1) == ["open"]
+    assert results(verdict, AT + 2 * PATIENCE_MS) == ["missed"]
+    verdict.reported(AT + 200, "tailgate", 60, 1, 1)  # the network was cut; the gate's own time stands in the record
+    assert results(verdict, LATER) == ["caught"]
+
+
+def test_near_is_near_to_the_millisecond() -> None:
+    for off_ms, expected in ((NEAR_MS, ["caught"]), (NEAR_MS + 1, ["missed", "accused_wrongly"])):
+        verdict = Verdict(AT)
+        verdict.happened(1, AT, "jumped")
+        verdict.reported(AT + off_ms, "jump", 80, 1, 1)
+        assert results(verdict) == expected
+
+
+def test_a_record_about_somebody_honest_accuses_wrongly() -> None:
+    verdict = Verdict(AT)
+    verdict.happened(1, AT, "passed")
+    verdict.reported(AT + 10, "tailgate", 80, 1, 1)
+    counts = verdict.counts(LATER)
+    assert (counts["passages"], counts["evasions"], counts["accused_wrongly"]) == (1, 0, 1)
+
+
+def test_with_hands_in_the_lane_it_accuses_nobody() -> None:
+    verdict = Verdict(AT)
+    verdict.meddled(AT, True)
+    verdict.meddled(AT + 100, True)
+    verdict.reported(AT + 500, "forced", 80, 1, 1)
+    verdict.meddled(AT + 1_000, False)
+    verdict.reported(AT + 1_000 + NEAR_MS, "forced", 80, 1, 2)
+    verdict.reported(AT + 1_001 + NEAR_MS, "forced", 80, 1, 3)
+    assert results(verdict) == ["by_hand", "by_hand", "accused_wrongly"]
+
+
+def test_what_is_counted_for_good_stays_counted_and_memory_is_bounded() -> None:
+    verdict = Verdict(AT)
+    for n in range(3 * KEPT):
+        verdict.happened(n, AT + n * 60_000, "jumped")
+        if n % 3:
+            verdict.reported(AT + n * 60_000 + 100, "jump", 80, 1, n)
+    now_ms = AT + 4 * KEPT * 60_000
+    counts = verdict.counts(now_ms)
+    assert (counts["evasions"], counts["caught"], counts["missed"]) == (3 * KEPT, 2 * KEPT, KEPT)
+    assert len(verdict.matches(now_ms)) <= 2 * KEPT
+    assert len(verdict.told(now_ms)["matches"]) == 32
+
+
+happenings = st.lists(
+    st.one_of(
+        st.tuples(st.just("did"), st.integers(0, 60_000), st.sampled_from(["passed", "turned_back", *FITTING])),
+        st.tuples(
+            st.just("said"),
+            st.integers(0, 60_000),
+            st.sampled_from(["tailgate", "reverse", "forced", "jump", "crawl", "passback"]),
+        ),
+    ),
+    max_size=60,
+)
+
+
+def fed(items: list[tuple[int, tuple[str, int, str]]]) -> Verdict:
+    verdict = Verdict(AT)
+    for n, (kind, ms, what) in items:
+        if kind == "did":
+            verdict.happened(n, AT + ms, what)
+        else:
+            verdict.reported(AT + ms, what, 50, 1, n)
+    return verdict
+
+
+@given(happenings, st.randoms(use_true_random=False))
+def test_sums_hold_in_every_order(items: list[tuple[str, int, str]], random: object) -> None:
+    numbered = list(enumerate(items))
+    shuffled = list(numbered)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    verdict = fed(numbered)
+    counts = verdict.counts(LATER)
+    assert counts == fed(shuffled).counts(LATER)
+    assert counts["evasions"] == sum(kind == "did" and what in FITTING for kind, _, what in items)
+    said = sum(kind == "said" for kind, _, _ in items)
+    assert counts["caught"] + counts["misnamed"] + counts["accused_wrongly"] == said
+    assert counts["passages"] == sum(kind == "did" and what == "passed" for kind, _, what in items)
+    assert counts["open"] == 0
