@@ -1,8 +1,8 @@
 """How many passed, in steps of time that fit what there is: the overview's charts, and its figures per minute.
 
 Rules: pure; ``now_ms`` is an argument (epoch milliseconds). A chart always has STEPS steps, of a length that depends on
-how far back anything is stored, so that a demo of a minute is no line at the right edge of three empty hours. A tally is
-told over an interval and spread evenly over it; what it adds up to stays whole.
+how far back anything is stored, so that a demo of a minute is no line at the right edge of three empty hours. A tally
+is told over an interval and spread evenly over it; what it adds up to stays whole.
 """
 
 from __future__ import annotations
