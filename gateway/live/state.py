@@ -134,6 +134,12 @@ class LiveState:
             lane = self._lanes.get(device)
             return None if lane is None else lane.members()
 
+    def gates(self) -> list[Lane]:
+        """All gates in order of site and name."""
+        with self._lock:
+            gates = (lane for lane in self._lanes.values() if lane.kind == "gate")
+            return sorted(gates, key=lambda lane: (lane.site, _natural(lane.device)))
+
     def snapshot(self) -> dict[str, Any]:
         """All lanes in order of site and name, and the totals, as the live page reads them."""
         with self._lock:

@@ -1,22 +1,39 @@
 """What the overview shows, gathered once a second for all who look.
 
-Rules: asks the live state and the registry, never the database; texts that pages hand to their own scripts are encoded
-here, once. Figures themselves are figures.py's, how they look is pages/overview.py's.
+Rules: live figures come from the live state at once; what hangs on the database is read less often, and stands while it
+can't be read. Texts that pages hand to their own scripts are encoded here, once. Figures are figures.py's and flow.py's,
+how they look is pages/overview.py's.
 """
 
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.live.state import Lane
+from gateway.live.lane import Lane
 from gateway.service import Service
-from gateway.web import context
+from gateway.store.database import StoreBusy
+from gateway.store.flow import Flow
+from gateway.web.access import EMULATED
 from gateway.web.figures import Figures, take
-from gateway.web.ticker import Ticker
+from gateway.web.flow import LONGEST_MS, per_minute, steps, window
 
-EVERY_S: Final = 1.0
+FLOW_MS: Final = 4_000
+"""How often the database is asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Charts:
+    """The charts' texts, and the figures that come of the same rows."""
+
+    ways: str = ""
+    told: str = ""
+    irregular: str = ""
+    entries_a_minute: float = 0.0
+    exits_a_minute: float = 0.0
+    irregular_ever: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,38 +41,73 @@ class Board:
     """The overview at one moment."""
 
     figures: Figures
+    charts: Charts
     layouts: str
     """JSON: gate -> how its lane is built, null where that isn't told. A device that is not in it is no gate."""
-    hands: str
-    """JSON: device -> why it needs a hand."""
     first_lane: str
     """The lane that a newcomer is sent to: the first that is emulated and connected, "" when there is none."""
 
 
-def gather(service: Service) -> Board:
-    """The board of this service now."""
-    senders = [device.sender for device in service.registry.devices() if device.sender.kind == "gate"]
-    classes = {sender.site: sender.site_class for sender in senders}
-    lanes = [lane for sender in senders if (lane := service.live.lane(sender.device)) is not None]
-    figures = take(lanes, classes, service.consumer.waiting)
-    going = [lane.device for lane in lanes if classes[lane.site] == "emulated" and lane.link == "online"]
-    return Board(
-        figures,
-        layouts=_json({lane.device: _layout(lane) for lane in lanes}),
-        hands=_json({hand.device: hand.reason for hand in figures.hands}),
-        first_lane=going[0] if going else "",
-    )
+class Gatherer:
+    """Makes the boards of one gateway; call it from one thread at a time."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._flow = Flow(service.database)
+        self._charts = Charts()
+        self._read_ms: int | None = None
+
+    def __call__(self) -> Board:
+        """The board now."""
+        service, now_ms = self._service, self._service.now_ms()
+        if self._read_ms is None or abs(now_ms - self._read_ms) >= FLOW_MS:
+            self._read_ms = now_ms
+            with suppress(StoreBusy):
+                self._charts = self._read(now_ms)
+        known = [service.live.lane(device.sender.device) for device in service.registry.devices()]
+        lanes = [lane for lane in known if lane is not None and lane.kind == "gate"]
+        going = [lane.device for lane in lanes if lane.site_class == EMULATED and lane.link == "online"]
+        return Board(
+            take(lanes, service.consumer.waiting),
+            self._charts,
+            _json({lane.device: _layout(lane) for lane in lanes}),
+            going[0] if going else "",
+        )
+
+    def _read(self, now_ms: int) -> Charts:
+        oldest_ms = self._flow.oldest_ms(now_ms - LONGEST_MS)
+        shown = window(now_ms, oldest_ms)
+        # A tally that began before the window reaches into it.
+        tallies = self._flow.tallies(now_ms - LONGEST_MS)
+        rows = self._flow.passages(shown.from_ms, shown.step_ms)
+        found = steps(shown, rows, tallies)
+        entries, exits = per_minute(rows, tallies, now_ms, oldest_ms)
+
+        def chart(names: tuple[str, ...], counts: list[tuple[int, ...]]) -> str:
+            return _json({"from_ms": shown.from_ms, "step_ms": shown.step_ms, "names": names, "rows": counts})
+
+        return Charts(
+            chart(("in", "out"), [(one.entries, one.exits) for one in found]),
+            chart(("recorded, with consent", "only counted"), [(one.recorded, one.tallied) for one in found]),
+            chart(("irregular",), [(one.irregular,) for one in found]),
+            entries,
+            exits,
+            self._flow.irregular(),
+        )
 
 
 def _layout(lane: Lane) -> dict[str, object] | None:
     layout = lane.layout
     if layout is None:
         return None
-    return {"way": layout.way, "make": layout.make, "beams": [x for x, _ in layout.beams], "arm": layout.arm[0]}
+    return {
+        "way": layout.way,
+        "make": layout.make,
+        "beams": [x for x, _ in layout.beams],
+        "arm": layout.arm[0],
+        "width": layout.width_mm,
+    }
 
 
 def _json(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), sort_keys=True)
-
-
-BOARD: Final = Ticker(lambda: gather(context.service()), EVERY_S, "the overview")

@@ -1,4 +1,4 @@
-"""The overview's figures: how many passed and wait, what is on its way to the table, which devices need a hand.
+"""The overview's figures: how many passed and wait, what is on its way to the table, how often the gates were wrong.
 
 Rules: pure; what they are made of is given, and nothing here asks the database. Taken once a second for all pages.
 How figures look doesn't belong here.
@@ -11,16 +11,6 @@ from dataclasses import dataclass
 
 from gateway.live.lane import Lane
 from gateway.web.access import EMULATED
-from gateway.web.device_rows import Facts, troubles_of
-
-
-@dataclass(frozen=True, slots=True)
-class Hand:
-    """A device that needs a hand, why in two or three words, and what to do."""
-
-    device: str
-    reason: str
-    to_do: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +26,8 @@ class Figures:
     """Records in the devices' outboxes, as each last told of itself."""
     queued: int = 0
     """Messages that have come and are not stored yet."""
-    hands: tuple[Hand, ...] = ()
+    verdict: Mapping[str, int] | None = None
+    """How often the gates of all emulated lanes were right and wrong, None while nobody can tell."""
 
     @property
     def passages(self) -> int:
@@ -44,38 +35,25 @@ class Figures:
         return self.recorded + self.tallied
 
 
-def take(lanes: Iterable[Lane], classes: Mapping[str, str], queued: int) -> Figures:
-    """The figures of these lanes; ``classes``: site -> its class."""
+def take(lanes: Iterable[Lane], queued: int) -> Figures:
+    """The figures of these lanes; ``queued``: messages that have come and are not stored yet."""
     lanes = list(lanes)
     return Figures(
         lanes=len(lanes),
-        emulated=sum(classes.get(lane.site) == EMULATED for lane in lanes),
+        emulated=sum(lane.site_class == EMULATED for lane in lanes),
         recorded=sum(lane.counts.recorded for lane in lanes),
         tallied=sum(lane.counts.tallied for lane in lanes),
         # `lost` is a hint for the eye, and so is this figure.
         waiting=sum(lane.scene.waiting for lane in lanes if lane.scene is not None and lane.link == "online"),
         at_gates=sum(lane.health.outbox for lane in lanes if lane.health is not None),
         queued=queued,
-        hands=tuple(hand for lane in lanes if (hand := _hand(lane)) is not None),
+        verdict=_verdict(lanes),
     )
 
 
-def _hand(lane: Lane) -> Hand | None:
-    health = lane.health
-    facts = Facts(
-        lane.site,
-        lane.device,
-        "",
-        "",
-        link=lane.link,
-        outbox=None if health is None else health.outbox,
-        worst_tick_ms=None if health is None else health.worst_tick_ms,
-        heap_free=None if health is None else health.heap_free,
-        blocked=None if lane.blocked is None else lane.blocked.value,
-        refused=lane.refused,
-    )
-    troubles = troubles_of(facts)
-    return Hand(lane.device, troubles[0].name.lower(), troubles[0].to_do) if troubles else None
+def _verdict(lanes: Iterable[Lane]) -> dict[str, int] | None:
+    judged = [lane.verdict.counts(lane.scene.at) for lane in lanes if lane.verdict is not None and lane.scene is not None]
+    return {name: sum(counts[name] for counts in judged) for name in judged[0]} if judged else None
 
 
 def share(part: int, whole: int) -> str:

@@ -1,34 +1,47 @@
 """The overview: each site as a plan, how often its gates are wrong, figures, and charts of the last hours.
 
 Rules: everything a page shows is gathered once for all pages (board.py); here texts are set where they differ, and
-nothing is made anew. The moving plan is static/plan.js, the bars are static/chart.js. Where no device is known, first
+nothing is made anew. The moving plan is static/plan.js, the bars are static/chart.js. Where no gate is known, first
 steps stand here instead.
 """
 
 from __future__ import annotations
 
+import json
 from typing import Final
 
 from nicegui import ui
 
-from gateway.web.board import BOARD, Board
-from gateway.web.figures import Figures, share
+from gateway.web import shared
+from gateway.web.board import Board
+from gateway.web.device_rows import Snapshot
+from gateway.web.figures import share
 from gateway.web.frame import frame
 from gateway.web.nodes import Node
 from gateway.web.pages.start import first_steps
+from gateway.web.parts import change
 
 STYLES: Final = ("overview.css",)
 SCRIPTS: Final = ("plan.js", "chart.js")
+CALLS: Final = 5
+"""Devices that need a hand by name; of more it tells how many."""
 
 FIGURES: Final = (
     ("in", "in, a minute"),
     ("out", "out, a minute"),
-    ("waiting", "wait at the gates"),
+    ("waiting", "waiting at the gates"),
     ("yes", "said yes to being recorded"),
-    ("irregular", "irregular passages"),
+    ("irregular", "reported as irregular"),
     ("flight", "records on their way to the table"),
 )
 """Key and name of each figure, in order."""
+
+CHARTS: Final = (
+    ("ways", "In and out", "mirror", ("in, above the line", "out, below it")),
+    ("told", "What is known of them", "stack", ("recorded, with consent", "only counted, in tens")),
+    ("irregular", "Reported as irregular", "stack", ("irregular passages, as the gates say",)),
+)
+"""Which chart, its name, its mode, what its bars are."""
 
 
 def register() -> None:
@@ -36,96 +49,151 @@ def register() -> None:
 
     @ui.page("/")
     async def overview() -> None:
-        board = await BOARD.latest()
+        board = await shared.board().latest()
         if board.figures.lanes == 0:
             await first_steps("/")
             return
+        devices = await shared.devices().latest()
         with frame("Overview", "/", styles=STYLES, scripts=SCRIPTS):
-            page = _Page(board)
-        client = ui.context.client
-
-        def show(now: Board) -> None:
-            with client:
-                page.show(now)
-
-        client.on_delete(BOARD.listen(show))
+            page = _Page()
+        page.show(board)
+        page.show_devices(devices)
+        shared.while_open(shared.board(), page.show)
+        shared.while_open(shared.devices(), page.show_devices)
 
 
 class _Page:
     """What changes on one open page."""
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self) -> None:
         with Node("div", css="overview"):
-            self._try(board)
+            self._verdict()
             self.plan = Node("gateline-plan", css="plan")
             self._figures()
-            self._hands()
-        self.board: Board | None = None
-        self.show(board)
+            self._calls()
+            self._charts()
 
-    def _try(self, board: Board) -> None:
+    def _verdict(self) -> None:
         with Node("section", css="card try", aria_labelledby="how-often"):
             Node("h2", "How often is the gate wrong?", id="how-often")
-            self.verdict = Node("p", "", "verdict")
-            self.accused = Node("p", "", "verdict")
+            self.caught = Node("p", css="verdict")
+            self.accused = Node("p", css="verdict")
             with Node("p", css="row"):
                 self.send = Node("a", "Send somebody through a gate", "action")
                 Node("a", "Results of whole days", "action quiet", href="/results")
 
     def _figures(self) -> None:
         self.values: dict[str, Node] = {}
-        with (
-            Node("section", css="card figures", aria_labelledby="figures"),
-        ):
+        with Node("section", css="card figures", aria_labelledby="figures"):
             Node("h2", "Now", id="figures")
             with Node("dl"):
                 for key, name in FIGURES:
-                    with Node("div", css="figure"):
+                    with Node("div", css="figure", data_figure=key):
                         Node("dt", name)
                         self.values[key] = Node("dd", "–")
-            self.note = Node("p", "", "soft note")
+            Node(
+                "p",
+                "Who said no is only counted, and told in tens a little later. A minute is the mean of the last five.",
+                "soft note",
+            )
 
-    def _hands(self) -> None:
+    def _calls(self) -> None:
         with Node("section", css="card hands", aria_labelledby="hands"):
             Node("h2", "Devices that need a hand", id="hands")
-            self.hands = Node("ul")
+            with Node("ul"):
+                self.calls = [_Call() for _ in range(CALLS)]
+                self.well = Node("li", "None: every device is connected and well.")
+                self.more = Node("li")
             Node("a", "All devices", href="/devices")
+
+    def _charts(self) -> None:
+        self.charts: dict[str, Node] = {}
+        with Node("section", css="charts", aria_labelledby="charts"):
+            Node("h2", "The last hours", id="charts")
+            with Node("div"):
+                for key, name, mode, bars in CHARTS:
+                    with Node("div", css="card"):
+                        Node("h3", name)
+                        with Node("p", css="legend"):
+                            for number, bar in enumerate(bars):
+                                with Node("span"):
+                                    Node("span", css="swatch second" if number else "swatch")
+                                    Node("span", bar)
+                        self.charts[key] = Node("gateline-chart", mode=mode, label=name)
 
     def show(self, board: Board) -> None:
         """Show this; what is shown already is left alone."""
-        before, self.board = self.board, board
-        if before is None or before.layouts != board.layouts:
-            self.plan.attribute("layouts", board.layouts)
-        if before is None or before.hands != board.hands:
-            self.plan.attribute("hands", board.hands)
-            self._show_hands(board.figures)
-        if before is None or before.first_lane != board.first_lane:
-            self.send.attribute("href", f"/lane/{board.first_lane}" if board.first_lane else "/start")
-        for key, text in _texts(board.figures).items():
+        change(self.plan, "layouts", board.layouts)
+        change(self.send, "href", f"/lane/{board.first_lane}" if board.first_lane else "/start")
+        for key, text in texts(board).items():
             self.values[key].say(text)
+        for node, sentence in zip((self.caught, self.accused), verdict(board), strict=True):
+            node.say(sentence)
+        for key, chart in self.charts.items():
+            change(chart, "given", getattr(board.charts, key))
 
-    def _show_hands(self, figures: Figures) -> None:
-        self.hands.clear()
-        with self.hands:
-            for hand in figures.hands[:6]:
-                with Node("li"):
-                    Node("a", hand.device, href=f"/devices?device={hand.device}")
-                    Node("span", f" {hand.reason}. ")
-                    Node("span", hand.to_do, "soft")
-            more = len(figures.hands) - 6
-            if more > 0:
-                Node("li", f"and {more:,} more")
-            if not figures.hands:
-                Node("li", "None: every gate is connected and well.")
+    def show_devices(self, snapshot: Snapshot) -> None:
+        """Show which devices need a hand."""
+        needy = snapshot.chosen(needs=True)
+        reasons = {row.device: row.troubles[0].name.lower() for row in needy}
+        change(self.plan, "hands", json.dumps(reasons, sort_keys=True))
+        for number, call in enumerate(self.calls):
+            if number < len(needy):
+                call.show(needy[number].device, needy[number].troubles[0].name, needy[number].troubles[0].to_do)
+            else:
+                change(call.item, "hidden", True)
+        change(self.well, "hidden", bool(needy))
+        self.more.say(f"and {len(needy) - CALLS:,} more")
+        change(self.more, "hidden", len(needy) <= CALLS)
 
 
-def _texts(figures: Figures) -> dict[str, str]:
+class _Call:
+    """One device that needs a hand."""
+
+    def __init__(self) -> None:
+        with Node("li", hidden=True) as self.item:
+            self._name = Node("a")
+            self._reason = Node("strong", css="reason")
+            self._to_do = Node("span", css="soft")
+
+    def show(self, device: str, reason: str, to_do: str) -> None:
+        """Name it, say why and what to do."""
+        change(self.item, "hidden", False)
+        self._name.say(device)
+        change(self._name, "href", f"/devices/{device}")
+        self._reason.say(reason)
+        self._to_do.say(to_do)
+
+
+def texts(board: Board) -> dict[str, str]:
     """The figures as texts, by key."""
+    figures, charts = board.figures, board.charts
+    irregular = charts.irregular_ever
     return {
-        "in": "–",
-        "out": "–",
+        "in": f"{charts.entries_a_minute:,.0f}",
+        "out": f"{charts.exits_a_minute:,.0f}",
         "waiting": f"{figures.waiting:,}",
         "yes": share(figures.recorded, figures.passages),
-        "irregular": "–",
+        "irregular": f"{irregular:,} · {share(irregular, irregular + figures.passages)}" if irregular else "0",
         "flight": f"{figures.at_gates + figures.queued:,}",
     }
+
+
+def verdict(board: Board) -> tuple[str, str]:
+    """How often the gates were wrong, in two sentences: about those who evaded, and about those who didn't."""
+    counts = board.figures.verdict
+    if counts is None:
+        if board.figures.emulated == 0:
+            return (
+                "Of a physical gate's riders nobody knows what they really did, so it can't be said here.",
+                "Emulated gates tell: their riders are synthetic.",
+            )
+        return "Nobody has walked here yet: riders are synthetic, so what they really do is known.", ""
+    named, seen = counts["caught"], counts["caught"] + counts["misnamed"] + counts["missed"]
+    if seen == 0:
+        caught = "Nobody has evaded yet. Send a jumper, and see whether the gate notices."
+    else:
+        caught = f"Of {seen:,} who evaded, {named + counts['misnamed']:,} were noticed and {counts['missed']:,} were missed."
+    accused = counts["accused_wrongly"]
+    honest = f"Of {counts['passages']:,} honest passages, {accused if accused else 'none'} {'was' if accused < 2 else 'were'} accused wrongly."
+    return caught, honest

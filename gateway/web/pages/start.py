@@ -11,8 +11,8 @@ from typing import Final
 from nicegui import run as nicegui_run
 from nicegui import ui
 
-from gateway.web import context
-from gateway.web.board import BOARD, Board
+from gateway.web import context, shared
+from gateway.web.board import Board
 from gateway.web.frame import frame
 from gateway.web.nodes import Node
 
@@ -31,7 +31,7 @@ def register() -> None:
 
 async def first_steps(here: str) -> None:
     """The whole page."""
-    board = await BOARD.latest()
+    board = await shared.board().latest()
     service = context.service()
     listing = await nicegui_run.io_bound(service.runs.look)
     runs = 0 if listing is None else sum(run.card is not None for run in listing.runs)
@@ -88,7 +88,7 @@ async def first_steps(here: str) -> None:
                 with client:
                     ui.navigate.to("/")
 
-        client.on_delete(BOARD.listen(look))
+        shared.while_open(shared.board(), look)
 
 
 def _lanes(count: int) -> str:

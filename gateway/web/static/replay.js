@@ -278,7 +278,7 @@ class GatelineReplay extends HTMLElement {
     if (!known) {
       own ??= this.lengths.appendChild(make("option", "", "", { "data-own": "" }));
       own.value = String(this.length);
-      own.textContent = `${(this.length / 1000).toFixed(1)} s`;
+      own.textContent = `${Number((this.length / 1000).toFixed(1))} s`;
     } else own?.remove();
     this.lengths.value = String(this.length);
   }
@@ -540,7 +540,7 @@ class GatelineReplay extends HTMLElement {
     const body = act.appendChild(make("span", "what"));
     const who = one ? kindWords(one.rider_kind) : "Nobody";
     body.appendChild(make("b", "", one ? `${who[0].toUpperCase()}${who.slice(1)} ${didWords(one.outcome)}.` : "Nobody was there."));
-    const said = about.length ? about.map((verdict) => `${saysWords(verdict.what)}${verdict.confidence >= 0 ? `, ${verdict.confidence} %` : ""}`).join("; ") : one?.match === "unseen" ? "nothing" : "nothing in what is read here";
+    const said = about.length ? about.map((verdict) => `${saysWords(verdict.what)}${verdict.confidence >= 0 ? `, ${verdict.confidence}\u00a0%` : ""}`).join("; ") : one?.match === "unseen" ? "nothing" : "nothing in what is read here";
     body.appendChild(make("span", "", `The gate says: ${said}.`));
     const matches = new Set(about.map((verdict) => verdict.match));
     if (one && !about.length && one.match) matches.add(one.match);
