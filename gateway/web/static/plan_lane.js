@@ -289,7 +289,7 @@ export class Lane {
 // Somebody from above: shoulders and a head; longer than a person is what they push or pull. `back` points to the rear.
 function figure(node, length, back) {
   const own = Math.min(length, 460), middle = back * own / 2;
-  if (length > 560) {
+  if (length > 850) {
     make("rect", { class: "luggage", x: back < 0 ? -length : 0, y: -150, width: length, height: 300, rx: 60 }, node);
   }
   make("ellipse", { class: "shoulders", cx: middle, rx: Math.max(own / 2, 90), ry: 205 }, node);
