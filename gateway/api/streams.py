@@ -8,7 +8,7 @@ end when the gateway does, and how many there are is bounded. What a stream tell
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any, Final
 
 import msgspec
@@ -61,7 +61,7 @@ class Broadcast:
         """Who listens now."""
         return len(self._listeners)
 
-    async def listen(self) -> AsyncIterator[bytes]:
+    async def listen(self) -> AsyncGenerator[bytes, None]:
         """The events for one listener, until the gateway ends or the listener goes."""
         queue: asyncio.Queue[bytes | None] = asyncio.Queue(BEHIND_MAX)
         # Before anything is awaited: what changes from here on comes through the queue.

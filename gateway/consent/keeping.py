@@ -46,6 +46,18 @@ class Erased:
     remembered_until_day: int
 
 
+@dataclass(slots=True)
+class Sweeps:
+    """What was deleted by itself since the gateway's start: when it was looked for last, and what went."""
+
+    looked_ms: int | None = None
+    deleted_ms: int | None = None
+    """The last run that deleted anything."""
+    deleted: int = 0
+    """Rows of that run."""
+    deleted_all: int = 0
+
+
 def handle_of(token: str) -> str:
     """The handle, 64 hex digits, of a token of 64 hex digits."""
     return hashlib.sha256(bytes.fromhex(token)).hexdigest()
@@ -70,10 +82,16 @@ class Keeping:
         self._live = live
         self._clock = clock
         self._keep_days = keep_days
+        self.sweeps = Sweeps()
         self._unscrubbed = True
         self._clock_told = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="retention", daemon=True)
+
+    @property
+    def remembered(self) -> int:
+        """How many erased handles (one pass on one day each) the journal remembers."""
+        return len(self._erasures)
 
     # -- what riders ask
 
@@ -151,6 +169,10 @@ class Keeping:
         self._clock_told = False
         removed = self._store.remove_expired(due.before_ms, due.after_ms)
         self._live.take_away(removed.passages)
+        self.sweeps.looked_ms = now_ms
+        if removed.rows:
+            self.sweeps.deleted_ms, self.sweeps.deleted = now_ms, removed.rows
+            self.sweeps.deleted_all += removed.rows
         if removed.rows or self._unscrubbed:
             self._scrub()
         self._erasures.forget(now_ms, self.retention.remembered_until_day(now_ms), steady=self.retention.steady)

@@ -24,7 +24,7 @@ class Interval(NamedTuple):
     to_ms: int
     notice: str
     research: int
-    none: int
+    declined: int
 
 
 class DayCount(NamedTuple):

@@ -13,14 +13,16 @@ from nicegui import ui
 
 from gateway.service import Service
 from gateway.web import board as overview
-from gateway.web import context
+from gateway.web import context, privacy_facts
 from gateway.web.device_detail import Detail, gatherer
 from gateway.web.device_facts import Gatherer
 from gateway.web.device_rows import Snapshot
+from gateway.web.privacy_facts import PrivacyView
 from gateway.web.ticker import Ticker
 
 DEVICES_S: Final = 1.0
 OVERVIEW_S: Final = 1.0
+PRIVACY_S: Final = 5.0
 
 T = TypeVar("T")
 _made: dict[str, tuple[Service, Ticker[Any]]] = {}
@@ -47,6 +49,11 @@ def devices() -> Ticker[Snapshot]:
 def device(name: str) -> Ticker[Detail]:
     """One device that there is, every second."""
     return _ticker(f"the device {name}", DEVICES_S, lambda service: gatherer(service, name))
+
+
+def privacy() -> Ticker[PrivacyView]:
+    """What the page of privacy shows."""
+    return _ticker("privacy", PRIVACY_S, privacy_facts.gatherer)
 
 
 def while_open(ticker: Ticker[T], show: Callable[[T], None]) -> None:

@@ -3,13 +3,15 @@
 from collections.abc import Callable
 from typing import Final
 
-from gateway.web.pages import device, devices, overview, replay, results, start
+from gateway.web.pages import device, devices, lane, overview, privacy, replay, results, start
 
 REGISTER: Final[tuple[Callable[[], None], ...]] = (
     overview.register,
+    lane.register,
     start.register,
     devices.register,
     device.register,
+    privacy.register,
     replay.register,
     results.register,
 )

@@ -348,7 +348,7 @@ def how_to(folder: Path | None) -> None:
         commands.append("gateline gateway run --runs runs")
     text = "\n".join(commands)
     with Node("div", css="command"):
-        with Node("pre", tabindex="0", aria_label="Command"):
+        with Node("pre", tabindex="0", role="region", aria_label="Command"):
             Node("code", text)
         button = Node("button", "Copy", "action quiet", type="button", aria_label="Copy the command")
         button.on(

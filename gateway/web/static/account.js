@@ -149,13 +149,15 @@ export class Account {
 
   makeRow() {
     const root = node("li", "pair", null);
-    const verdict = node("span", "badge", root);
+    const first = node("div", "outcome", root);
+    const verdict = node("span", "badge", first), when = node("span", "soft small", first);
     const said = node("div", "said", root), happened = node("div", "happened", root);
-    return { root, verdict, said, happened, saidKey: null, happenedKey: null };
+    return { root, verdict, when, said, happened, saidKey: null, happenedKey: null };
   }
 
   fillRow(shown, row, beams) {
     say(shown.verdict, row.verdict);
+    say(shown.when, clock(row.at));
     shown.verdict.className = `badge ${row.tone}`;
     shown.root.dataset.verdict = row.verdict;
     const saidKey = row.said ? `${row.said.at}/${row.said.what}/${row.said.trace ? 1 : 0}/${row.said.seq ?? ""}` : `-${row.note}${row.verdict}`;
@@ -174,8 +176,7 @@ export class Account {
     node("strong", "", words, really(row.truth.what));
     const more = figure(row.truth.figure);
     if (more) words.append(` ${more}`);
-    const line = node("p", "soft small", shown.happened, clock(row.truth.at));
-    if (row.truth.hand) node("span", "yours", line, "sent by you");
+    if (row.truth.hand) node("span", "yours small", shown.happened, "sent by you");
   }
 
   fillSaid(host, record, beams) {

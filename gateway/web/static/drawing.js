@@ -1,6 +1,6 @@
 // One gate, drawn to scale: from the side and from above, one moment at a time.
 //
-//   const drawing = new LaneDrawing(host, layout, { views: ["side", "top"], label, onBeam });
+//   const drawing = new LaneDrawing(host, layout, { views: ["side", "top"], label, onBeam, maxHeight });
 //   drawing.show(moment);      // as often as one likes; nodes are kept and moved
 //   drawing.clear();           // nobody is there any more
 //   drawing.destroy();
@@ -55,6 +55,7 @@ export class LaneDrawing {
     this.views = options.views || ["side", "top"];
     this.label = options.label || "The lane";
     this.onBeam = options.onBeam || null;
+    this.maxHeight = options.maxHeight || null; // CSS pixels, or a function that gives them: more of the lane is shown then
     this.bodies = new Map();
     this.root = svg("svg", { class: "lane-drawing", role: "img", "aria-label": `${this.label}, ${this.views.map((view) => (view === "side" ? "from the side" : "from above")).join(" and ")}` });
     host.appendChild(this.root);
@@ -79,7 +80,12 @@ export class LaneDrawing {
   fit() {
     const width = this.host.clientWidth;
     if (!width) return;
-    const [left, right] = width < NARROW_PX ? NARROW : WIDE;
+    let [left, right] = width < NARROW_PX ? NARROW : WIDE;
+    const most = typeof this.maxHeight === "function" ? this.maxHeight() : this.maxHeight;
+    if (most) {
+      const more = Math.max(0, ((this.bottom - this.top) * width) / most - (right - left)) / 2;
+      [left, right] = [left - more, right + more];
+    }
     const { beams, arm } = this.layout, last = Math.max(arm[0], ...beams.map(([x]) => x));
     const shift = Math.round(last / 2);
     this.left = left + shift;
@@ -131,10 +137,10 @@ export class LaneDrawing {
     }
     this.band(layer, "floor", 0, 70);
     const heights = this.heights = svg("g", { class: "heights" }, layer);
-    for (let z = 500; z < high; z += 500) text(heights, "small", 0, -z - 25, `${z / 1000} m`);
+    for (let z = 500; z < high; z += 500) text(heights, "mm", 0, -z - 25, `${z / 1000} m`);
     const ruler = svg("g", { class: "ruler" }, layer);
-    for (let x = -3000; x <= 3000; x += 100) path(ruler, "tick", `M${x} 0v${x % 500 ? 22 : 42}`);
-    for (let x = -3000; x <= 3000; x += 500) text(ruler, "small middle", x, 150, `${x / 1000} m`.replace("-", "−"));
+    for (let x = -6000; x <= 6000; x += 100) path(ruler, "tick", `M${x} 0v${x % 500 ? 22 : 42}`);
+    for (let x = -6000; x <= 6000; x += 500) text(ruler, "mm middle", x, 150, `${x / 1000} m`.replace("-", "−"));
     // The far cabinet, and what is on it.
     path(layer, "cabinet", `M${from} 0V${-top + 60}Q${from} ${-top} ${from + 60} ${-top}H${to - 60}Q${to} ${-top} ${to} ${-top + 60}V0Z`);
     path(layer, "plinth", `M${from} 0v-60H${to}v60Z`);
@@ -155,7 +161,7 @@ export class LaneDrawing {
     path(layer, "near-cabinet", `M${from} 0V${-top + 60}Q${from} ${-top} ${from + 60} ${-top}H${to - 60}Q${to} ${-top} ${to} ${-top + 60}V0`);
     this.waiting = svg("g", { class: "waiting" }, layer);
     this.waitingHeads = svg("g", {}, this.waiting);
-    this.waitingWords = text(this.waiting, "small", 0, 0, "");
+    this.waitingWords = text(this.waiting, "mm", 0, 0, "");
     this.jam = svg("g", { class: "jam", transform: `translate(${arm[0]} ${-Math.max(arm[1], 900) - 330})` }, layer);
     path(this.jam, "jam-sign", "M0 -110L108 76H-108Z");
     path(this.jam, "jam-mark", "M0 -44v62M0 44v4");

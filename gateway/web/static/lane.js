@@ -89,7 +89,6 @@ class GatelineLane extends HTMLElement {
 
   build() {
     const left = node("div", "lane-left", this), right = node("div", "lane-right", this);
-    if (this.steer) this.buildControls(left);
     this.buildStage(left);
     if (this.emulated) this.buildTime(left);
     const account = section(right, "lane-account", this.emulated ? "How often is this gate wrong?" : "What the gate told");
@@ -107,9 +106,8 @@ class GatelineLane extends HTMLElement {
     this.records.setAttribute("aria-label", "The newest records, newest first");
   }
 
-  buildControls(parent) {
-    const bar = section(parent, "lane-controls", "Send somebody through");
-    const riders = node("div", "riders", bar);
+  buildRiders(stage) {
+    const riders = node("div", "riders", stage);
     riders.setAttribute("role", "group");
     riders.setAttribute("aria-label", "Send a rider");
     for (const [what, label, about, parts] of RIDERS) {
@@ -119,9 +117,12 @@ class GatelineLane extends HTMLElement {
       button.dataset.send = what;
       portrait(button, what, parts);
       node("span", "", button, label);
-      button.addEventListener("click", () => this.command("send", what, 1, `${label} is on the way.`));
+      button.addEventListener("click", () => this.command("send", what, true, `${label} is on the way.`));
     }
-    const faults = node("div", "faults", bar);
+  }
+
+  buildFaults(stage) {
+    const faults = node("div", "faults", stage);
     faults.setAttribute("role", "group");
     faults.setAttribute("aria-label", "Meddle with the gate");
     const beam = node("span", "beam-choice", faults);
@@ -139,11 +140,11 @@ class GatelineLane extends HTMLElement {
       button.dataset.fault = what;
       button.addEventListener("click", () => {
         const now = this.isOn(what);
-        this.command(what, what === "arm" ? (now ? "free" : "jam") : what === "network" ? (now ? "restored" : "cut") : "", now ? 0 : 1, now ? `${off}: done.` : `${on}: done.`);
+        this.command(what, "", !now, now ? `${off}: done.` : `${on}: done.`);
       });
       return { what, on, off, button };
     });
-    this.told = node("p", "told-line soft", bar, "Press a button, or click on a beam in the picture to break it.");
+    this.told = node("p", "told-line soft", stage, "Press a button, or click on a beam in the picture to break it.");
     this.told.setAttribute("role", "status");
   }
 
@@ -158,13 +159,15 @@ class GatelineLane extends HTMLElement {
   }
 
   buildStage(parent) {
-    const stage = section(parent, "lane-stage", "The gate now");
+    const stage = section(parent, "lane-stage", this.steer ? "Send somebody through" : "The gate now");
+    if (this.steer) this.buildRiders(stage);
     const line = node("div", "state-line", stage);
     this.pill = node("span", "badge state-pill", line, "–");
     this.words = node("span", "", line, this.emulated ? "Waiting for the first picture …" : "");
     this.linkWords = node("span", "link-words soft small", line, "connecting …");
     if (this.emulated) {
       this.stageHost = node("div", "stage-host", stage);
+      if (this.steer) this.buildFaults(stage);
       const key = node("p", "key soft small", stage);
       for (const [css, text] of [["rider", "has a medium"], ["guest", "has none"], ["lit", "stands in a broken beam: what the gate sees"]]) {
         node("span", `swatch ${css}`, key);
@@ -249,14 +252,15 @@ class GatelineLane extends HTMLElement {
     this.layout = layout;
     this.drawing?.destroy();
     this.timeline?.destroy();
-    this.drawing = new LaneDrawing(this.stageHost, layout, { label: `Lane ${this.device}`, onBeam: this.steer ? (beam) => this.toggleBeam(beam) : null });
+    this.drawing = new LaneDrawing(this.stageHost, layout, { label: `Lane ${this.device}`, maxHeight: () => Math.max(400, innerHeight - 365), onBeam: this.steer ? (beam) => this.toggleBeam(beam) : null });
     this.timeline = new Timeline(this.timeHost, layout.beams);
     if (this.moments.play !== null) for (const edge of this.edges) if (edge.at <= this.moments.play) this.timeline.edge(edge);
     if (this.beamSelect) {
       const chosen = this.beamSelect.value;
       this.beamSelect.replaceChildren();
-      layout.beams.forEach(([x, z], index) => {
-        const option = node("option", "", this.beamSelect, `beam ${index} (${(z / 1000).toFixed(2)} m high)`);
+      const several = new Set(layout.beams.map(([, z]) => z)).size > 1;
+      layout.beams.forEach(([, z], index) => {
+        const option = node("option", "", this.beamSelect, several ? `beam ${index}, ${(z / 1000).toFixed(2)} m` : `beam ${index}`);
         option.value = String(index);
       });
       if (chosen) this.beamSelect.value = chosen;
@@ -286,7 +290,7 @@ class GatelineLane extends HTMLElement {
   }
 
   toggleBeam(beam) {
-    const on = this.isOn(`beam ${beam}`) ? 0 : 1;
+    const on = !this.isOn(`beam ${beam}`);
     this.beamSelect.value = String(beam);
     this.command("beam", String(beam), on, on ? `Something stands in beam ${beam} now.` : `Beam ${beam} is free again.`);
   }

@@ -185,6 +185,7 @@ class Plan extends HTMLElement {
       this.arrange();
     }
     this.body.classList.remove("stale");
+    this.classList.add("shown");
     this.tell(state.ingest === "ok" ? "ok" : "away", WORDS[state.ingest] ?? state.ingest);
   }
 

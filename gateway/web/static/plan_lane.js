@@ -49,7 +49,9 @@ export class Lane {
     this.root.href = `/lane/${encodeURIComponent(lane.device)}`;
     this.root.dataset.lane = lane.device;
     this.root.dataset.way = this.way;
+    // What is seen is said in the link's name, in words (speak).
     const head = element("span", this.root, undefined, "lane-head");
+    head.setAttribute("aria-hidden", "true");
     this.lamp = lampPicture(head);
     this.title = element("span", head, lane.device, "lane-name");
     this.short = element("span", head, lane.device.replace(/^.*?(\d+)$/, "$1"), "lane-short");
@@ -68,6 +70,7 @@ export class Lane {
     this.arm = 0;
     this.layout(USUAL);
     const foot = element("span", this.root, undefined, "lane-foot");
+    foot.setAttribute("aria-hidden", "true");
     this.through = element("span", foot, "0", "lane-through");
     this.state = element("span", foot, "no picture yet", "lane-state");
     this.bodies = new Map();
@@ -138,6 +141,7 @@ export class Lane {
       this.root.classList.toggle("counts-only", physical);
       if (physical) {
         const note = element("span", this.picture, undefined, "lane-note");
+        note.setAttribute("aria-hidden", "true");
         element("span", note, "counted, never pictured");
       }
     }

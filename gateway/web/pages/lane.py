@@ -1,0 +1,66 @@
+"""The page of one lane: the gate alive, and its neighbours at hand.
+
+Rules: what moves is drawn by the browser (static/lane.js) from /v1/live/{device}. Controls are on the page only where
+gateway/web/access.py allows them; for a physical device they are not there, and the server refuses orders too. An
+emulated lane's truth stands beside what its gate said; for a physical one there is none.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import quote
+
+from nicegui import ui
+
+from gateway.live.lane import Lane
+from gateway.web import context
+from gateway.web.access import EMULATED, Action, allowed
+from gateway.web.frame import frame
+from gateway.web.nodes import Node
+
+STYLES: Final = ("drawing.css", "lane.css")
+SCRIPTS: Final = ("lane.js",)
+
+
+def _path(lane: Lane) -> str:
+    return f"/lane/{quote(lane.device)}"
+
+
+def _neighbours(here: Lane, lanes: list[Lane]) -> None:
+    """The lane before, the one after, and all of the site."""
+    place = lanes.index(here)
+    with Node("nav", css="lane-nav row", aria_label="Lanes of this site"):
+        if len(lanes) > 1:
+            before, after = lanes[place - 1], lanes[(place + 1) % len(lanes)]
+            Node("a", "‹", "step", href=_path(before), aria_label=f"The lane before: {before.device}")
+        with Node("ul"):
+            for lane in lanes:
+                with Node("li"):
+                    current = {"aria_current": "page"} if lane is here else {}
+                    Node("a", lane.device, href=_path(lane), **current)
+        if len(lanes) > 1:
+            Node("a", "›", "step", href=_path(after), aria_label=f"The next lane: {after.device}")
+
+
+def register() -> None:
+    """Make the page known."""
+
+    @ui.page("/lane/{device}")
+    def lane_page(device: str) -> None:
+        lanes = context.service().live.gates()
+        here = next((lane for lane in lanes if lane.device == device), None)
+        if here is None:
+            with frame("No such lane", ""):
+                Node("p", f"There is no gate that is called {device[:40]} here.")
+                with Node("p"):
+                    Node("a", "See all lanes", href="/")
+            return
+        emulated = here.site_class == EMULATED
+        with frame(f"Lane {device}", "", styles=STYLES, scripts=SCRIPTS):
+            with Node("div", css="lane-head row"):
+                kind = "real firmware, emulated gate" if emulated else "physical"
+                Node("span", f"{here.site}: {kind}", "soft")
+                Node("a", "How the device is", href=f"/devices/{quote(device)}")
+                _neighbours(here, [lane for lane in lanes if lane.site == here.site])
+            steer = {"steer": True} if allowed(Action.STEER, here.site_class) else {}
+            Node("gateline-lane", device=device, **({"emulated": True} if emulated else {}), **steer)

@@ -1,0 +1,119 @@
+"""A lane as its page sees it: what repeats is taken once, lists are bounded, nothing personal is in it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from gateway.admission.rules import Admitted, Sender
+from gateway.live.lane import EDGES_KEPT, OUTCOMES_KEPT, RECORDS_KEPT, Lane
+from gateway.live.state import LiveState
+from gateway.protocol import records, scenes
+from tests.gateway.support import NOON_MS, Json, irregular, notice, passage, scene, spent, tally
+
+GATE = Sender("north", "gate-1", "emulated")
+
+
+def seen(**changes: Any) -> scenes.Scene:
+    return msgspec.json.decode(json.dumps(scene(bodies=[], **changes)), type=scenes.Scene)
+
+
+def row(record: Json, seq: int = 0, device: str = "gate-1") -> Admitted:
+    decoded = msgspec.json.decode(json.dumps(record), type=records.Record)
+    return Admitted(device, boot=1, seq=seq, record=decoded, day_start_ms=0)
+
+
+def edges(lane: Lane) -> list[tuple[int, int]]:
+    return [(one["n"], one["at"] - NOON_MS) for one in lane.edges]
+
+
+def test_what_scenes_repeat_is_taken_once() -> None:
+    lane = Lane("north", "gate-1", "emulated")
+    lane.see(seen(at=NOON_MS, edges=[[1, 50, 0, 1]], truth=[[1, 10, "passed", "entry", "adult", 0]], hands=[]))
+    lane.see(
+        seen(at=NOON_MS + 100, edges=[[1, 150, 0, 1], [2, 30, 0, 0]], truth=[[1, 110, "passed", "entry", "adult", 0]])
+    )
+    # One scene was lost; the next repeats what was in it.
+    lane.see(seen(at=NOON_MS + 300, edges=[[2, 230, 0, 0], [3, 100, 1, 1], [4, 100, 1, 0]], truth=[]))
+    assert edges(lane) == [(1, -50), (2, 70), (3, 200), (4, 200)]
+    assert [one["n"] for one in lane.truth] == [1]
+
+
+def test_a_device_that_counts_anew_is_heard_on() -> None:
+    lane = Lane("north", "gate-1", "emulated")
+    lane.see(seen(at=NOON_MS, edges=[[77, 50, 0, 1]], truth=[]))
+    lane.see(seen(at=NOON_MS + 5_000, edges=[[1, 20, 0, 1]], truth=[]))
+    assert edges(lane) == [(77, -50), (1, 4_980)]
+
+
+def test_lists_are_bounded() -> None:
+    lane = Lane("north", "gate-1", "emulated")
+    for n in range(2 * EDGES_KEPT):
+        at = NOON_MS + 100 * n
+        lane.see(seen(at=at, edges=[[n, 0, 0, n % 2]], truth=[[n, 0, "passed", "entry", "adult", 0]]))
+        lane.keep(row(passage(n), n))
+    assert (len(lane.edges), len(lane.truth), len(lane.records)) == (EDGES_KEPT, OUTCOMES_KEPT, RECORDS_KEPT)
+    assert lane.edges[-1]["n"] == 2 * EDGES_KEPT - 1
+    assert lane.records[-1]["seq"] == 2 * EDGES_KEPT - 1
+
+
+def test_records_are_shown_without_handle_and_used_passes_not_at_all() -> None:
+    lane = Lane("north", "gate-1", "emulated")
+    for seq, record in enumerate((passage(), irregular(), tally(), notice(), spent(1))):
+        lane.keep(row(record, seq))
+    assert [one["kind"] for one in lane.records] == ["passage", "irregular", "tally", "device"]
+    assert lane.records[0] == {
+        "kind": "passage",
+        "boot": 1,
+        "seq": 0,
+        "at": NOON_MS,
+        "way": "entry",
+        "product": "single",
+        "transit_ms": 1250,
+    }
+    told = msgspec.json.encode(lane.members()).decode()
+    assert "handle" not in told and "nullifier" not in told and "0" * 32 not in told
+
+
+def test_erased_passages_leave_the_page() -> None:
+    live = LiveState()
+    live.load([GATE], {})
+    live.add_stored([row(passage(), 0), row(irregular(), 1)])
+    live.take_away({("gate-1", "entry"): 1})
+    members = live.members("gate-1")
+    assert members is not None
+    assert [one["kind"] for one in members["records"]] == ["irregular"]
+
+
+def test_reports_meet_what_happened() -> None:
+    live = LiveState()
+    live.load([GATE], {})
+    live.set_scene(GATE, seen(at=NOON_MS, edges=[], truth=[[1, 0, "jumped", "entry", "adult", 1]], hands=["network"]))
+    live.add_stored([row(irregular(what="jump", at=NOON_MS + 200), 3), row(irregular(at=NOON_MS - 60_000), 4)])
+    members = live.members("gate-1")
+    assert members is not None
+    verdict = members["verdict"]
+    assert (verdict["caught"], verdict["accused_wrongly"]) == (1, 0), "before the first scene nobody was looking"
+    assert verdict["matches"][0]["record"]["seq"] == 3
+    assert live.snapshot()["verdict"]["caught"] == 1
+
+
+def test_a_lane_without_a_simulator_has_neither_picture_nor_verdict() -> None:
+    live = LiveState()
+    live.load([Sender("south", "gate-7", "physical")], {})
+    live.add_stored([row(passage(), 0, "gate-7")])
+    members = live.members("gate-7")
+    assert members is not None
+    assert (members["layout"], members["scene"], members["verdict"]) == (None, None, None)
+    assert (members["edges"], members["truth"]) == ([], [])
+    assert live.snapshot()["verdict"] is None
+    assert live.members("gate-8") is None
+
+
+@pytest.mark.parametrize("word", ["consent", "declined", "consented", "passed_consented", "passed_declined"])
+def test_no_outcome_tells_what_a_rider_chose(word: str) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        seen(truth=[[1, 0, word, "entry", "adult", 0]])

@@ -1,0 +1,143 @@
+"""Streams: encoded once for all who watch, whole for whoever begins or lags, over when the gateway ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from gateway.api import streams
+from gateway.api.streams import BEHIND_MAX, Broadcast
+
+
+class Told:
+    """Something to tell, changed by the test."""
+
+    def __init__(self) -> None:
+        self.members: dict[str, Any] | None = {"lanes": [1], "totals": 0, "now": 0}
+        self.version = 0
+        self.ended = False
+
+    def change(self, **members: Any) -> None:
+        assert self.members is not None
+        self.members = self.members | members
+        self.version += 1
+
+    def broadcast(self, *, changes_only: bool = False) -> Broadcast:
+        return Broadcast(
+            lambda: self.members,
+            lambda: self.version,
+            lambda: self.ended,
+            changes_only=changes_only,
+            always=("now",) if changes_only else (),
+        )
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "FRAME_S", 0.001)
+
+
+def data(frame: bytes) -> dict[str, Any]:
+    line = next(line for line in frame.decode().split("\n") if line.startswith("data: "))
+    found: dict[str, Any] = json.loads(line[6:])
+    return found
+
+
+async def take(stream: AsyncIterator[bytes]) -> dict[str, Any]:
+    while True:
+        frame = await asyncio.wait_for(anext(stream), 5)
+        if b"data: " in frame:
+            return data(frame)
+
+
+def test_what_fifty_watch_is_encoded_once() -> None:
+    async def run() -> None:
+        told = Told()
+        broadcast = told.broadcast()
+        listening = [broadcast.listen() for _ in range(50)]
+        for one in listening:
+            assert (await take(one))["totals"] == 0
+        assert broadcast.encoded == 1
+        told.change(totals=1)
+        for one in listening:
+            assert (await take(one)) == {"lanes": [1], "totals": 1, "now": 0}
+        assert broadcast.encoded == 2
+        for one in listening:
+            await one.aclose()
+        assert broadcast.listeners == 0
+
+    asyncio.run(run())
+
+
+def test_only_changes_are_told_and_the_time_makes_none() -> None:
+    async def run() -> None:
+        told = Told()
+        broadcast = told.broadcast(changes_only=True)
+        stream = broadcast.listen()
+        assert await take(stream) == {"lanes": [1], "totals": 0, "now": 0}
+        told.change(now=5)  # not worth a frame
+        told.change(totals=2, now=6)
+        assert await take(stream) == {"totals": 2, "now": 6}
+        late = broadcast.listen()
+        assert await take(late) == {"lanes": [1], "totals": 2, "now": 6}
+        await stream.aclose()
+        await late.aclose()
+
+    asyncio.run(run())
+
+
+def test_who_lags_gets_the_whole_and_no_growing_queue() -> None:
+    async def run() -> None:
+        told = Told()
+        broadcast = told.broadcast(changes_only=True)
+        slow, quick = broadcast.listen(), broadcast.listen()
+        await take(slow)
+        await take(quick)
+        for n in range(1, 3 * BEHIND_MAX):
+            told.change(totals=n)
+            assert (await take(quick))["totals"] == n
+        frames = [await take(slow) for _ in range(1)]
+        while frames[-1]["totals"] != 3 * BEHIND_MAX - 1:
+            frames.append(await take(slow))
+        assert len(frames) <= BEHIND_MAX
+        assert "lanes" in frames[0], "after what was left out comes the whole"
+        await slow.aclose()
+        await quick.aclose()
+
+    asyncio.run(run())
+
+
+def test_a_quiet_stream_says_that_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "HEARTBEAT_FRAMES", 3)
+
+    async def run() -> None:
+        stream = Told().broadcast().listen()
+        await take(stream)
+        assert (await asyncio.wait_for(anext(stream), 5)).startswith(b":")
+        await stream.aclose()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("why", ["the gateway ends", "the device is gone"])
+def test_streams_end(why: str) -> None:
+    async def run() -> None:
+        told = Told()
+        broadcast = told.broadcast()
+        listening = [broadcast.listen() for _ in range(3)]
+        for one in listening:
+            await take(one)
+        if why == "the gateway ends":
+            told.ended = True
+        else:
+            told.members, told.version = None, 1
+        for one in listening:
+            with pytest.raises(StopAsyncIteration):
+                await take(one)
+        assert broadcast.listeners == 0
+
+    asyncio.run(run())
