@@ -39,7 +39,7 @@ FIGURES: Final = (
 CHARTS: Final = (
     ("ways", "In and out", "mirror", ("in, above the line", "out, below it")),
     ("told", "What is known of them", "stack", ("recorded, with consent", "only counted, in tens")),
-    ("irregular", "Reported as irregular", "stack", ("irregular passages, as the gates say",)),
+    ("irregular", "Reported as irregular", "stack", ("irregular, as gates say",)),
 )
 """Which chart, its name, its mode, what its bars are."""
 
@@ -191,14 +191,11 @@ def verdict(board: Board) -> tuple[str, str]:
                 "Emulated gates tell: their riders are synthetic.",
             )
         return "Nobody has walked here yet: riders are synthetic, so what they really do is known.", ""
-    named, seen = counts["caught"], counts["caught"] + counts["misnamed"] + counts["missed"]
-    if seen == 0:
-        caught = "Nobody has evaded yet. Send a jumper, and see whether the gate notices."
+    noticed, missed = counts["caught"] + counts["misnamed"], counts["missed"]
+    if noticed + missed == 0:
+        caught = "Nobody has evaded yet. Send a jumper: does the gate notice?"
     else:
-        caught = (
-            f"Of {seen:,} who evaded, {named + counts['misnamed']:,} were noticed and {counts['missed']:,} were missed."
-        )
-    accused = counts["accused_wrongly"]
-    wrongly = f"{accused:,} were" if accused > 1 else "one was" if accused else "none was"
-    often = f": one in {counts['passages'] // accused:,}" if accused else ""
-    return caught, f"Of {counts['passages']:,} honest passages, {wrongly} accused wrongly{often}."
+        caught = f"{noticed + missed:,} evaded: {noticed:,} noticed, {missed:,} missed."
+    passages, accused = counts["passages"], counts["accused_wrongly"]
+    often = f", one in {passages // accused:,}" if accused else ""
+    return caught, f"{passages:,} honest passages: {accused:,} accused wrongly{often}."
