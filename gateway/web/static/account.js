@@ -16,7 +16,7 @@ const WITH = {
 };
 export const EVASIONS = new Set(["tailgated", "jumped", "climbed", "crawled", "forced", "backcocked", "reversed", "passed_back"]);
 const VERDICTS = {
-  caught: ["caught", "good"], misnamed: ["caught, misnamed", "good"], missed: ["missed", "bad"], accused_wrongly: ["accused wrongly", "bad"],
+  caught: ["caught", "good"], misnamed: ["caught", "good"], missed: ["missed", "bad"], accused_wrongly: ["accused wrongly", "bad"],
   open: ["not told yet", "note"], by_hand: ["meddled with", "calm"],
 };
 export const ROWS_MAX = 24;
@@ -157,11 +157,11 @@ export class Account {
     say(shown.when, clock(row.at));
     shown.verdict.className = `badge ${row.tone}`;
     shown.root.dataset.verdict = row.verdict;
-    const saidKey = row.said ? `${row.said.at}/${row.said.what}/${row.said.trace ? 1 : 0}/${row.said.seq ?? ""}` : `-${row.note}${row.verdict}`;
+    const saidKey = row.said ? `${row.said.at}/${row.said.what}/${row.said.trace ? 1 : 0}/${row.said.seq ?? ""}/${row.result}` : `-${row.note}${row.verdict}`;
     if (shown.saidKey !== saidKey) {
       shown.saidKey = saidKey;
       shown.said.replaceChildren();
-      if (row.said) this.fillSaid(shown.said, row.said, beams);
+      if (row.said) this.fillSaid(shown.said, row.said, beams, row.result);
       else node("p", "nothing soft", shown.said, row.note || "nothing irregular");
     }
     const happenedKey = row.truth ? `${row.truth.what}/${row.truth.figure}` : row.result;
@@ -176,9 +176,10 @@ export class Account {
     if (row.truth.hand) node("span", "yours small", shown.happened, "sent by you");
   }
 
-  fillSaid(host, record, beams) {
+  fillSaid(host, record, beams, result) {
     const words = node("p", "", host);
     node("strong", "", words, SAID[record.what] || record.what);
+    if (result === "misnamed") node("span", "soft small", words, ", a wrong name");
     const sure = node("div", "confidence", host);
     const bar = node("span", "confidence-bar", sure);
     bar.setAttribute("aria-hidden", "true");

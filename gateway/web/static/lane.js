@@ -13,6 +13,8 @@ import { Timeline, placeTrace } from "./timeline.js";
 import { TurnstileDiagram, loadTable } from "./turnstile.js";
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
+// Two columns; and so much room that a wall shows all at once. In rem, as in lane.css.
+const two = matchMedia("(min-width: 62rem)"), wall = matchMedia("(min-width: 100rem)");
 const CALM_MS = 1000, RETRY_MS = 1000, EDGES_KEPT = 600;
 
 const PERSON = [["torso", 0, 330, 880, 1390], ["head", 65, 200, 1390, 1700], ["thighs", 0, 330, 470, 880], ["leg", -170, 132, 0, 470], ["leg", 368, 132, 0, 470]];
@@ -92,7 +94,7 @@ class GatelineLane extends HTMLElement {
     this.buildStage(left);
     if (this.emulated) {
       this.buildTime(left);
-      const machine = section(left, "lane-machine", "What the gate makes of it");
+      const machine = section(right, "lane-machine", "What the gate makes of it");
       this.machineHost = node("div", "scroll", machine);
       this.lastStep = node("p", "soft small last-step", machine, "Nothing has happened since you opened the page.");
     }
@@ -105,6 +107,13 @@ class GatelineLane extends HTMLElement {
     this.waits = node("p", "soft small", left_, "");
     this.records = node("ol", "records", left_);
     this.records.setAttribute("aria-label", "The newest records, newest first");
+    const place = () => {
+      const machine = this.querySelector(".lane-machine");
+      if (!machine) return;
+      if (two.matches && !wall.matches) left.append(machine); else account.after(machine);
+    };
+    place();
+    for (const one of [two, wall]) one.addEventListener("change", place);
   }
 
   buildRiders(stage) {
@@ -257,7 +266,7 @@ class GatelineLane extends HTMLElement {
     this.layout = layout;
     this.drawing?.destroy();
     this.timeline?.destroy();
-    this.drawing = new LaneDrawing(this.stageHost, layout, { label: `Lane ${this.device}`, maxHeight: () => Math.max(400, innerHeight - 365), onBeam: this.steer ? (beam) => this.toggleBeam(beam) : null });
+    this.drawing = new LaneDrawing(this.stageHost, layout, { label: `Lane ${this.device}`, maxHeight: () => Math.max(400, innerHeight - (wall.matches ? 590 : 365)), onBeam: this.steer ? (beam) => this.toggleBeam(beam) : null });
     this.timeline = new Timeline(this.timeHost, layout.beams);
     if (this.moments.play !== null) for (const edge of this.edges) if (edge.at <= this.moments.play) this.timeline.edge(edge);
     if (this.beamSelect) {
@@ -359,7 +368,7 @@ class GatelineLane extends HTMLElement {
     this.account.showScore(this.state.verdict);
     this.account.show(rows, this.layout?.beams);
     for (const row of [...rows].reverse()) {
-      if (row.truth) this.timeline.flag(`t${row.key}`, row.truth.at, 1, really(row.truth.what), EVASIONS.has(row.truth.what) ? "evasion" : "honest");
+      if (row.truth) this.timeline.flag(`t${row.key}`, row.truth.at, 1, row.verdict === "passed" ? "passed" : really(row.truth.what), EVASIONS.has(row.truth.what) ? "evasion" : "honest");
       if (row.said) this.timeline.flag(`s${row.said.at}/${row.said.what}`, row.said.at, 0, `${SAID[row.said.what] || row.said.what}, ${row.said.confidence} %`, "accusation");
     }
     const told = rows.find((row) => row.said?.trace?.length);

@@ -148,7 +148,7 @@ export class Timeline {
     svg("path", { d: `M0 ${y}l6 7l-6 7z` }, node);
     const label = svg("text", { x: -5, y: y + 11, "text-anchor": "end" }, node);
     label.textContent = words;
-    this.flags.set(key, { at, node, row, label, width: 10 + words.length * 6.2, first: css !== "honest" });
+    this.flags.set(key, { at, node, row, label, width: 10 + words.length * 7, first: css !== "honest" });
     this.spread();
     if (this.base !== null) node.setAttribute("transform", `translate(${this.x(at).toFixed(1)} 0)`);
   }
