@@ -7,23 +7,34 @@ nothing is decided by it. `lost` is unsealed and therefore a hint for the eye on
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from gateway.admission.rules import Admitted, Sender
+from gateway.live.history import Point
 from gateway.live.lane import Lane, LaneCounts
 from gateway.protocol.records import Health, Online
 from gateway.protocol.refusal import Reason
 from gateway.protocol.scenes import Layout, Scene
 
 
+def epoch_ms() -> int:
+    """Milliseconds since 1970-01-01 UTC."""
+    return time.time_ns() // 1_000_000
+
+
 class LiveState:
     """The lanes by device name."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], int] = epoch_ms) -> None:
+        """``clock`` gives epoch milliseconds."""
+        self._clock = clock
         self._lock = threading.Lock()
         self._lanes: dict[str, Lane] = {}
         self._version = 0
+        self.erasures = 0
+        """How often riders have erased something since the start; see :meth:`add_stored`."""
         self.stopping = threading.Event()
         """Set when the gateway ends, so that open streams end too."""
 
@@ -54,10 +65,17 @@ class LiveState:
             lane = self._lanes[sender.device] = Lane(sender.site, sender.device, sender.site_class, sender.kind)
         return lane
 
+    @staticmethod
+    def now_ms() -> int:
+        """The monotonic clock by which scenes come."""
+        return time.monotonic_ns() // 1_000_000
+
     def set_scene(self, sender: Sender, scene: Scene) -> None:
         """Show ``scene`` from now on."""
         with self._lock:
-            self._lane(sender).see(scene)
+            lane = self._lane(sender)
+            lane.see(scene)
+            lane.seen_ms = self.now_ms()
             self._version += 1
 
     def set_layout(self, sender: Sender, layout: Layout) -> None:
@@ -71,18 +89,23 @@ class LiveState:
         with self._lock:
             lane = self._lane(sender)
             lane.link, lane.boot, lane.firmware = "online", online.boot, online.firmware
+            lane.history.heard(self._clock())
             self._version += 1
 
     def set_lost(self, sender: Sender) -> None:
         """Somebody, perhaps the broker, has said that the device is gone."""
         with self._lock:
-            self._lane(sender).link = "lost"
+            lane = self._lane(sender)
+            lane.link = "lost"
+            lane.history.lost(self._clock())
             self._version += 1
 
     def set_health(self, sender: Sender, health: Health) -> None:
         """The device has told how it is."""
         with self._lock:
-            self._lane(sender).health = health
+            lane = self._lane(sender)
+            lane.health = health
+            lane.history.health(self._clock(), health)
             self._version += 1
 
     def set_refused(self, sender: Sender, reason: Reason) -> None:
@@ -95,26 +118,35 @@ class LiveState:
     def set_going(self, sender: Sender) -> None:
         """Something new of the device was admitted."""
         with self._lock:
-            self._lane(sender).blocked = None
+            lane = self._lane(sender)
+            lane.blocked = None
+            lane.history.heard(self._clock())
 
-    def add_stored(self, rows: Iterable[Admitted]) -> None:
-        """Count rows that have just been committed."""
+    def add_stored(self, rows: Iterable[Admitted], erasures: int | None = None) -> None:
+        """Count rows that have just been committed.
+
+        ``erasures`` is what :attr:`erasures` was before the commit. When it is another now, somebody may have erased
+        what is among the rows, and their passages are counted (:meth:`take_away` has them) and not shown.
+        """
         with self._lock:
+            passages = erasures is None or erasures == self.erasures
             for row in rows:
                 lane = self._lanes.get(row.device)
                 if lane is not None:
                     lane.counts.add(row.record)
-                    lane.keep(row)
+                    lane.keep(row, passages=passages)
                     self._version += 1
 
-    def take_away(self, passages: Mapping[tuple[str, str], int]) -> None:
-        """Passages by (device, way) that are not stored any more: erased or expired."""
+    def take_away(self, passages: Mapping[tuple[str, str], int], kept_ms: tuple[int, int] | None = None) -> None:
+        """Passages by (device, way) that are not stored any more: erased, or with ``kept_ms`` expired because they are
+        not of the time from its first to its second."""
         with self._lock:
+            self.erasures += kept_ms is None
             for (device, way), number in passages.items():
                 lane = self._lanes.get(device)
                 if lane is None:
                     continue
-                lane.forget_passages()
+                lane.forget_passages(kept_ms)
                 counts = lane.counts
                 # No floor: ingest may count what it has committed a moment after this, and then the sum is right again.
                 counts.recorded -= number
@@ -123,6 +155,24 @@ class LiveState:
                 else:
                     counts.exits -= number
                 self._version += 1
+
+    def silent_since_ms(self, device: str, now_ms: int) -> int | None:
+        """When the device was heard last, if it is silent now."""
+        with self._lock:
+            lane = self._lanes.get(device)
+            return None if lane is None else lane.history.silent_since_ms(now_ms)
+
+    def silences(self, device: str, now_ms: int) -> tuple[tuple[int, int | None], ...]:
+        """(from, to) of the device's silences, oldest first; `to` None for one that lasts."""
+        with self._lock:
+            lane = self._lanes.get(device)
+            return () if lane is None else lane.history.silences(now_ms)
+
+    def health_history(self, device: str) -> tuple[Point, ...]:
+        """What the device told of its health in the last hours, oldest first."""
+        with self._lock:
+            lane = self._lanes.get(device)
+            return () if lane is None else lane.history.points()
 
     def lane(self, device: str) -> Lane | None:
         """What is known of one device."""
