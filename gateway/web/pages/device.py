@@ -15,7 +15,7 @@ from gateway.web import shared
 from gateway.web.device_detail import BOOTS_SHOWN, GAPS_SHOWN, NOTICES_SHOWN, Detail
 from gateway.web.device_rows import COLUMNS, GAPS, NOTICES, REASONS, SYMBOLS, Row, Snapshot
 from gateway.web.frame import frame
-from gateway.web.nodes import Node
+from gateway.web.nodes import Node, scrolled
 from gateway.web.parts import change, time_node
 
 TROUBLES_MOST: Final = 8
@@ -39,7 +39,7 @@ class _Table:
     def __init__(self, name: str, columns: tuple[tuple[str, str], ...], rows: int) -> None:
         """``columns``: heading and class of each. A text that is an int is a time (epoch ms) if its class is `time`."""
         self._columns = columns
-        with Node("div", css="scroll"), Node("table") as self._table:
+        with scrolled(name), Node("table") as self._table:
             Node("caption", name, "only-heard")
             with Node("thead"), Node("tr"):
                 for heading, css in columns:

@@ -16,7 +16,7 @@ from gateway.store.database import StoreBusy
 from gateway.web import shared
 from gateway.web.consent_counts import DAYS, LEAST, Cell, totals, words
 from gateway.web.frame import frame
-from gateway.web.nodes import Node
+from gateway.web.nodes import Node, scrolled
 from gateway.web.parts import change, time_node
 from gateway.web.privacy_facts import PrivacyView
 
@@ -87,7 +87,7 @@ class _Counts:
 
     def __init__(self, caption: str, version: bool, yes: str, no: str) -> None:
         self._version = version
-        with Node("div", css="scroll"), Node("table", css="counts-table"):
+        with scrolled(caption), Node("table", css="counts-table"):
             Node("caption", caption, "only-heard")
             with Node("thead"), Node("tr"):
                 for name in ("Site", "Service day", *(("Notice",) if version else ()), "Asked" if version else "Both"):

@@ -96,6 +96,8 @@ class GatelineLane extends HTMLElement {
       this.buildTime(left);
       const machine = section(right, "lane-machine", "What the gate makes of it");
       this.machineHost = node("div", "scroll", machine);
+      // It may be wider than the page; then it scrolls by itself, and the keyboard reaches it.
+      for (const [name, value] of [["tabindex", "0"], ["role", "region"], ["aria-label", "The turnstile's states"]]) this.machineHost.setAttribute(name, value);
       this.lastStep = node("p", "soft small last-step", machine, "Nothing has happened since you opened the page.");
     }
     const account = section(right, "lane-account", this.emulated ? "How often is this gate wrong?" : "What the gate told");
