@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gateway.admission.rules import Admitted, Sender
+from gateway.live.history import History
 from gateway.live.lane import Lane, LaneCounts
 from gateway.protocol.records import Health, Online
 from gateway.protocol.refusal import Reason
@@ -24,6 +25,7 @@ class LiveState:
         self._lock = threading.Lock()
         self._lanes: dict[str, Lane] = {}
         self._version = 0
+        self.history = History()
         self.stopping = threading.Event()
         """Set when the gateway ends, so that open streams end too."""
 

@@ -6,10 +6,12 @@ long. Nothing of a rider is among it. How it is drawn doesn't belong here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from gateway.live.history import SLOT_MS, Point, Silence
 from gateway.service import Service
 from gateway.store.figures import Figures
 
@@ -28,11 +30,45 @@ class Detail:
     gap_sums: dict[str, tuple[int, int]]
     gaps: tuple[dict[str, Any], ...]
     notices: tuple[dict[str, Any], ...]
+    charts: Charts
+
+
+@dataclass(frozen=True, slots=True)
+class Charts:
+    """The last hours as static/history.js reads them: JSON, made once for all who look."""
+
+    points: dict[str, str]
+    """Of each of :data:`FIGURES`: [[epoch ms, number or null], …]."""
+    silences: str
+    to_ms: int
+    """Where the charts end: now, in steps, so that a chart is not drawn anew each second."""
+
+
+FIGURES: Final = (
+    ("outbox", "Outbox", " records", "Grows while the network or the gateway is away, and empties when they are back."),
+    ("heap_free", "Free memory", " bytes", "Falls for good where something leaks. Not every runtime can tell."),
+    ("worst_tick_ms", "Worst turn", " ms", "The slowest turn since its start: a step up is one slow turn."),
+)
+"""What is drawn over time: member of a point, name, unit, what to see in it."""
+
+
+def charts(points: Iterable[Point], silences: Iterable[Silence], now_ms: int) -> Charts:
+    """The charts of a device's health and silences."""
+    listed, quiet = list(points), list(silences)
+    told = {}
+    for member, *_ in FIGURES:
+        series: list[tuple[int, int | None]] = [
+            (one.at, None if getattr(one, member) < 0 else getattr(one, member)) for one in listed
+        ]
+        # Nobody knows how it was while it was silent: the line breaks there.
+        series += [(one.since, None) for one in quiet]
+        told[member] = json.dumps(sorted(series, key=lambda one: one[0]), separators=(",", ":"))
+    return Charts(told, json.dumps(quiet, separators=(",", ":")), now_ms // SLOT_MS * SLOT_MS + SLOT_MS)
 
 
 def gatherer(service: Service, device: str) -> Callable[[], Detail]:
     """What gathers the details of ``device``; StoreBusy while the database can't be read."""
-    figures = Figures(service.database)
+    figures, history = Figures(service.database), service.live.history
 
     def gather() -> Detail:
         boots = [(row["boot"], row["watermark"]) for row in service.queries.boots(device)]
@@ -42,6 +78,7 @@ def gatherer(service: Service, device: str) -> Callable[[], Detail]:
             figures.gap_sums(device),
             tuple(figures.latest_gaps(device, GAPS_SHOWN)),
             tuple(figures.latest_notices(device, NOTICES_SHOWN)),
+            charts(history.points(device), history.silences(device), service.now_ms()),
         )
 
     return gather

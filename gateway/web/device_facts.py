@@ -39,6 +39,7 @@ class Gatherer:
         self._figures = Figures(service.database)
         self._stored = _Stored()
         self._watch = Watch()
+        self._deaf_until_ms = 0
 
     def __call__(self) -> Snapshot:
         """All devices now."""
@@ -46,6 +47,8 @@ class Gatherer:
         with suppress(StoreBusy):
             self._stored = self._read()
         service, now_ms = self._service, self._service.now_ms()
+        if not service.consumer.connected:
+            self._deaf_until_ms = now_ms
         facts = [self._facts(device, now_ms) for device in service.registry.devices()]
         unknown = self._stored.quarantine.get("", {})
         return self._watch.look(now_ms, facts, service.pipeline.state.value, unknown)
@@ -79,13 +82,16 @@ class Gatherer:
             gaps=stored.gaps.get(name, {}),
             quarantine=stored.quarantine.get(name, {}),
         )
-        lane = self._service.live.lane(name)
+        live = self._service.live
+        lane = live.lane(name)
         if lane is None:
             return facts
-        health = lane.health
+        health, silent_since_ms = lane.health, live.history.silent(name, now_ms, self._deaf_until_ms)
         return replace(
             facts,
-            link=lane.link,
+            # Anybody can say `lost` of a device; its own sealed word after that says that it is there.
+            link="online" if lane.link == "lost" and silent_since_ms is None else lane.link,
+            silent_since_ms=silent_since_ms,
             firmware=lane.firmware,
             # Its own word is newer than its first record of that boot.
             boot=max((one for one in (boot, lane.boot) if one is not None), default=None),
