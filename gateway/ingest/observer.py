@@ -88,7 +88,6 @@ class Observer:
             elif parsed.channel == topics.HEALTH:
                 health = records.decode_health(unseal(device.key, topic, payload))
                 self._live.set_health(device.sender, health)
-                self._live.history.health(device.sender.device, health, self._clock())
                 self._agreement.hear(device.sender.device, health.boot, self._clock())
             elif parsed.channel == topics.STATUS:
                 self._look_at_status(device, topic, payload)
@@ -111,10 +110,8 @@ class Observer:
             return  # a retained message was deleted: nobody says anything
         if records.decode_lost(payload) is not None:
             self._live.set_lost(device.sender)
-            self._live.history.lost(device.sender.device, self._clock())
         else:
             online = records.decode_online(unseal(device.key, topic, payload))
             self._live.set_online(device.sender, online)
-            self._live.history.online(device.sender.device, self._clock())
             self._agreement.tell(device.sender.device, online.boot, online.keys, self._clock())
             self._pipeline.greet(device.sender.device)

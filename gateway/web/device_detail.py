@@ -11,13 +11,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gateway.live.history import SLOT_MS, Point, Silence
+from gateway.live.history import Point
 from gateway.service import Service
 from gateway.store.figures import Figures
 
 GAPS_SHOWN: Final = 20
 NOTICES_SHOWN: Final = 20
 BOOTS_SHOWN: Final = 8
+STEP_MS: Final = 10_000
+"""A chart goes on in steps of this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,25 +54,26 @@ FIGURES: Final = (
 """What is drawn over time: member of a point, name, unit, what to see in it."""
 
 
-def charts(points: Iterable[Point], silences: Iterable[Silence], now_ms: int) -> Charts:
+def charts(points: Iterable[Point], silences: Iterable[tuple[int, int | None]], now_ms: int) -> Charts:
     """The charts of a device's health and silences."""
     listed, quiet = list(points), list(silences)
     told = {}
     for member, *_ in FIGURES:
         series: list[tuple[int, int | None]] = [
-            (one.at, None if getattr(one, member) < 0 else getattr(one, member)) for one in listed
+            (one.at_ms, None if getattr(one, member) < 0 else getattr(one, member)) for one in listed
         ]
         # Nobody knows how it was while it was silent: the line breaks there.
-        series += [(one.since, None) for one in quiet]
+        series += [(since_ms, None) for since_ms, _ in quiet]
         told[member] = json.dumps(sorted(series, key=lambda one: one[0]), separators=(",", ":"))
-    return Charts(told, json.dumps(quiet, separators=(",", ":")), now_ms // SLOT_MS * SLOT_MS + SLOT_MS)
+    return Charts(told, json.dumps(quiet, separators=(",", ":")), (now_ms // STEP_MS + 1) * STEP_MS)
 
 
 def gatherer(service: Service, device: str) -> Callable[[], Detail]:
     """What gathers the details of ``device``; StoreBusy while the database can't be read."""
-    figures, history = Figures(service.database), service.live.history
+    figures, live = Figures(service.database), service.live
 
     def gather() -> Detail:
+        now_ms = service.now_ms()
         boots = [(row["boot"], row["watermark"]) for row in service.queries.boots(device)]
         return Detail(
             tuple(reversed(boots[-BOOTS_SHOWN:])),
@@ -78,7 +81,7 @@ def gatherer(service: Service, device: str) -> Callable[[], Detail]:
             figures.gap_sums(device),
             tuple(figures.latest_gaps(device, GAPS_SHOWN)),
             tuple(figures.latest_notices(device, NOTICES_SHOWN)),
-            charts(history.points(device), history.silences(device), service.now_ms()),
+            charts(live.health_history(device), live.silences(device, now_ms), now_ms),
         )
 
     return gather

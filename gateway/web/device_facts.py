@@ -39,7 +39,6 @@ class Gatherer:
         self._figures = Figures(service.database)
         self._stored = _Stored()
         self._watch = Watch()
-        self._deaf_until_ms = 0
 
     def __call__(self) -> Snapshot:
         """All devices now."""
@@ -47,8 +46,6 @@ class Gatherer:
         with suppress(StoreBusy):
             self._stored = self._read()
         service, now_ms = self._service, self._service.now_ms()
-        if not service.consumer.connected:
-            self._deaf_until_ms = now_ms
         facts = [self._facts(device, now_ms) for device in service.registry.devices()]
         unknown = self._stored.quarantine.get("", {})
         return self._watch.look(now_ms, facts, service.pipeline.state.value, unknown)
@@ -86,7 +83,9 @@ class Gatherer:
         lane = live.lane(name)
         if lane is None:
             return facts
-        health, silent_since_ms = lane.health, live.history.silent(name, now_ms, self._deaf_until_ms)
+        health, silent_since_ms = lane.health, live.silent_since_ms(name, now_ms)
+        if not self._service.consumer.connected and lane.link != "lost":
+            silent_since_ms = None  # the gateway itself hears nobody: that is held against no device
         return replace(
             facts,
             # Anybody can say `lost` of a device; its own sealed word after that says that it is there.
