@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -25,7 +24,7 @@ from gateway.devices.registry import Registry
 from gateway.ingest.consumer import Consumer
 from gateway.ingest.observer import Observer
 from gateway.ingest.pipeline import Pipeline
-from gateway.live.state import LiveState
+from gateway.live.state import LiveState, epoch_ms
 from gateway.live.world import Orders
 from gateway.passes.defaults import DEFAULT_QUOTA, SPENT_INTERVAL_S
 from gateway.passes.keyfiles import KeyFiles
@@ -42,11 +41,6 @@ from gateway.store.store import Store
 log = logging.getLogger("gateline.gateway")
 
 WATCH_S: Final = 1.0
-
-
-def epoch_ms() -> int:
-    """Milliseconds since 1970-01-01 UTC."""
-    return time.time_ns() // 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +101,7 @@ class Service:
         self.provisioning = Provisioning(directory)
         self.registry = Registry(directory)
         self.queries = Queries(self.database)
-        self.live = LiveState()
+        self.live = LiveState(settings.clock)
         store = ConsentStore(self.database)
         keep_days = partial(self.notices.days_to_keep, settings.keep_days)
         self.keeping = Keeping(store, self._erasures, Retention(keep_days()), self.live, settings.clock, keep_days)

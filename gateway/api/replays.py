@@ -215,6 +215,15 @@ class TraceLines(BaseModel):
     next: Next
 
 
+class TruthItem(BaseModel):
+    """What really happened, as far as the gateway has seen it live."""
+
+    result: str = Field(description="caught, misnamed, accused_wrongly or by_hand (somebody meddled from a page).")
+    what: str | None = Field(description="What the body did; null where nobody evaded.")
+    figure: str | None = Field(description="What kind of rider.")
+    at: int | None = Field(description="When, epoch milliseconds.")
+
+
 class TraceItem(BaseModel):
     """One recorded trace: beams and nothing else."""
 
@@ -232,7 +241,7 @@ class TraceItem(BaseModel):
     span_ms: int
     whole: bool = Field(description="False where the trace is full and the passage may have gone on.")
     layout: dict[str, Any] | None = Field(description="The lane's, as it says itself now; null where it does not.")
-    truth: dict[str, Any] | None = Field(description="What really happened, while the gateway still knows.")
+    truth: TruthItem | None = Field(description="What really happened, while the gateway still knows.")
 
 
 def _service(request: Request) -> Service:
@@ -477,5 +486,5 @@ def one_trace(
         span_ms=found.span_ms,
         whole=found.whole,
         layout=found.layout,
-        truth=found.truth,
+        truth=None if found.truth is None else TruthItem(**found.truth),
     )

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from gateway.admission.rules import Admitted, DeviceKind, SiteClass
+from gateway.live.history import DeviceHistory
 from gateway.live.verdict import Verdict
 from gateway.protocol.records import Health, Irregular, Notice, Passage, Tally
 from gateway.protocol.refusal import Reason
@@ -91,6 +92,7 @@ class Lane:
     records: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=RECORDS_KEPT))
     """What was stored last, oldest first: kind, boot, seq, and the record's own members but the handle."""
 
+    history: DeviceHistory = field(default_factory=DeviceHistory)
     verdict: Verdict | None = None
     """What the gate reported beside what really happened, since the first scene."""
 

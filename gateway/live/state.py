@@ -8,20 +8,28 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from gateway.admission.rules import Admitted, Sender
+from gateway.live.history import Point
 from gateway.live.lane import Lane, LaneCounts
 from gateway.protocol.records import Health, Online
 from gateway.protocol.refusal import Reason
 from gateway.protocol.scenes import Layout, Scene
 
 
+def epoch_ms() -> int:
+    """Milliseconds since 1970-01-01 UTC."""
+    return time.time_ns() // 1_000_000
+
+
 class LiveState:
     """The lanes by device name."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], int] = epoch_ms) -> None:
+        """``clock`` gives epoch milliseconds."""
+        self._clock = clock
         self._lock = threading.Lock()
         self._lanes: dict[str, Lane] = {}
         self._version = 0
@@ -81,18 +89,23 @@ class LiveState:
         with self._lock:
             lane = self._lane(sender)
             lane.link, lane.boot, lane.firmware = "online", online.boot, online.firmware
+            lane.history.heard(self._clock())
             self._version += 1
 
     def set_lost(self, sender: Sender) -> None:
         """Somebody, perhaps the broker, has said that the device is gone."""
         with self._lock:
-            self._lane(sender).link = "lost"
+            lane = self._lane(sender)
+            lane.link = "lost"
+            lane.history.lost(self._clock())
             self._version += 1
 
     def set_health(self, sender: Sender, health: Health) -> None:
         """The device has told how it is."""
         with self._lock:
-            self._lane(sender).health = health
+            lane = self._lane(sender)
+            lane.health = health
+            lane.history.health(self._clock(), health)
             self._version += 1
 
     def set_refused(self, sender: Sender, reason: Reason) -> None:
@@ -105,7 +118,9 @@ class LiveState:
     def set_going(self, sender: Sender) -> None:
         """Something new of the device was admitted."""
         with self._lock:
-            self._lane(sender).blocked = None
+            lane = self._lane(sender)
+            lane.blocked = None
+            lane.history.heard(self._clock())
 
     def add_stored(self, rows: Iterable[Admitted], erasures: int | None = None) -> None:
         """Count rows that have just been committed.
@@ -140,6 +155,24 @@ class LiveState:
                 else:
                     counts.exits -= number
                 self._version += 1
+
+    def silent_since_ms(self, device: str, now_ms: int) -> int | None:
+        """When the device was heard last, if it is silent now."""
+        with self._lock:
+            lane = self._lanes.get(device)
+            return None if lane is None else lane.history.silent_since_ms(now_ms)
+
+    def silences(self, device: str, now_ms: int) -> tuple[tuple[int, int | None], ...]:
+        """(from, to) of the device's silences, oldest first; `to` None for one that lasts."""
+        with self._lock:
+            lane = self._lanes.get(device)
+            return () if lane is None else lane.history.silences(now_ms)
+
+    def health_history(self, device: str) -> tuple[Point, ...]:
+        """What the device told of its health in the last hours, oldest first."""
+        with self._lock:
+            lane = self._lanes.get(device)
+            return () if lane is None else lane.history.points()
 
     def lane(self, device: str) -> Lane | None:
         """What is known of one device."""

@@ -102,4 +102,18 @@ def _layout(service: Service, device: str) -> dict[str, Any] | None:
 
 
 def _truth(service: Service, device: str, record: dict[str, Any]) -> dict[str, Any] | None:
+    """What the verdict has found about that record, and the outcome it belongs to, if any."""
+    lane = service.live.members(device)
+    if lane is None or lane["verdict"] is None:
+        return None
+    for match in lane["verdict"]["matches"]:
+        told = match["record"]
+        if told is not None and (told["boot"], told["seq"]) == (record["boot"], record["seq"]):
+            outcome = next((one for one in lane["truth"] if one["n"] == match["truth_n"]), None)
+            return {
+                "result": match["result"],
+                "what": None if outcome is None else outcome["what"],
+                "figure": None if outcome is None else outcome["figure"],
+                "at": None if outcome is None else outcome["at"],
+            }
     return None

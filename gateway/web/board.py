@@ -1,8 +1,8 @@
 """What the overview shows, gathered once a second for all who look.
 
 Rules: live figures come from the live state at once; what hangs on the database is read less often, and stands while it
-can't be read. Texts that pages hand to their own scripts are encoded here, once. Figures are figures.py's and flow.py's,
-how they look is pages/overview.py's.
+can't be read. Texts that pages hand to their own scripts are encoded here, once. How figures come about is figures.py's
+and flow.py's, how they look is pages/overview.py's.
 """
 
 from __future__ import annotations

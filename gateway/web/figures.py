@@ -52,7 +52,9 @@ def take(lanes: Iterable[Lane], queued: int) -> Figures:
 
 
 def _verdict(lanes: Iterable[Lane]) -> dict[str, int] | None:
-    judged = [lane.verdict.counts(lane.scene.at) for lane in lanes if lane.verdict is not None and lane.scene is not None]
+    judged = [
+        lane.verdict.counts(lane.scene.at) for lane in lanes if lane.verdict is not None and lane.scene is not None
+    ]
     return {name: sum(counts[name] for counts in judged) for name in judged[0]} if judged else None
 
 

@@ -1,8 +1,8 @@
 """How many passed, in steps of time that fit what there is: the overview's charts, and its figures per minute.
 
 Rules: pure; ``now_ms`` is an argument (epoch milliseconds). A chart always has STEPS steps, of a length that depends on
-how far back anything is stored, so that a demo of a minute is no line at the right edge of three empty hours. A tally is
-told over an interval and spread evenly over it; what it adds up to stays whole.
+how far back anything is stored, so that a demo of a minute is no line at the right edge of three empty hours. A tally
+is told over an interval and spread evenly over it; what it adds up to stays whole.
 """
 
 from __future__ import annotations
@@ -81,7 +81,9 @@ def _spread(shown: Window, found: list[Step], counted: Counted, kind: str) -> No
         setattr(step, kind, getattr(step, kind) + entries + exits)
 
 
-def per_minute(rows: Iterable[Counted], tallies: Iterable[Counted], now_ms: int, oldest_ms: int | None) -> tuple[float, float]:
+def per_minute(
+    rows: Iterable[Counted], tallies: Iterable[Counted], now_ms: int, oldest_ms: int | None
+) -> tuple[float, float]:
     """Entries and exits a minute: the mean of the last MEAN_MS, or of the shorter time since ``oldest_ms``."""
     if oldest_ms is None:
         return 0.0, 0.0

@@ -82,6 +82,14 @@ class Where:
 
 
 PAGES = (
+    Where("overview", "/", "gateline-plan svg, gateline-plan canvas", "main a.action"),
+    Where("lane", "/lane/gate-1", "gateline-lane svg, gateline-lane canvas", "main button"),
+    Where("lane, physical", f"/lane/{PHYSICAL}"),
+    Where("devices", "/devices", "main a:has-text('gate-1')", "main td a, main th a"),
+    Where("one device", "/devices/gate-1", "h1:has-text('gate-1')", "main a"),
+    Where("one device, physical", f"/devices/{PHYSICAL}", f"h1:has-text('{PHYSICAL}')", "main a"),
+    Where("privacy", "/privacy", control="main a"),
+    Where("start", "/start", control="main button, main a"),
     Where("results, empty", "/results", "text=No run yet", "button:has-text('Copy')", without_runs=True),
     Where("results", "/results", "a:has-text('suitcases')", ".run a"),
     Where("results, one run", f"/results?run={FIRST}", ".plot svg >> visible=true", "a:has-text('Figure as SVG')"),

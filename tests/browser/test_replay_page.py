@@ -314,11 +314,31 @@ def test_a_trace_shows_beams_and_nobody(served: Served, open_page: OpenPage) -> 
     page.until(AT, 580)
     page.until(f"() => JSON.stringify(({BROKEN})()) === '[0,0,0,1]'")
     assert page.page.locator(".body").count() == 0, "no body is made up"
+    assert not page.page.locator(".lane-drawing .lamp").first.is_visible(), "nor a lamp or an arm"
     assert "site yard" in page.page.inner_text(".replay-record")
     other = open_page(page.page.url, viewport=LAPTOP)
     other.until(TIME_IS, "580 ms after the first edge")
     other.until(f"() => JSON.stringify(({BROKEN})()) === '[0,0,0,1]'")
     assert page.complaints == [] == other.complaints
+
+
+def test_a_run_shows_by_itself_and_a_gate_has_a_list_of_its_own(served: Served, open_page: OpenPage) -> None:
+    page = open_page(f"{served.url}/replay?device=gate-1", viewport=LAPTOP)
+    page.page.get_by_role("heading", name="Recorded traces of gate-1").wait_for()
+    assert page.page.get_by_role("link", name=re.compile("^gate-1, ")).count() == 2
+    (served.runs / "later").mkdir()
+    try:
+        for table in ("truth", "layout"):
+            (served.runs / "later" / f"{table}.parquet").write_bytes(
+                (served.runs / "yard" / f"{table}.parquet").read_bytes()
+            )
+        page.page.get_by_role("link", name="later").wait_for()
+        assert "verdicts only" in page.page.inner_text("main")
+    finally:
+        for file in (served.runs / "later").iterdir():
+            file.unlink()
+        (served.runs / "later").rmdir()
+    assert page.complaints == []
 
 
 @pytest.mark.parametrize(

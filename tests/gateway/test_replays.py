@@ -18,7 +18,8 @@ from gateway.replay import runs as runs_module
 from gateway.replay.runs import EDGES_MAX, LISTED_MAX, STRETCH_MAX_MS, Replays, UnknownRun
 from gateway.replay.tables import Table, Unreadable
 from tests.gateway.conftest import Whole
-from tests.gateway.support import NOON_MS, irregular, passage
+from tests.gateway.support import NOON_MS, irregular, layout, passage, scene, sealed, text
+from tests.support import wait_until
 
 Json = dict[str, Any]
 LANE = {"station": "", "lane": "in-1"}
@@ -388,7 +389,8 @@ def test_no_name_leads_elsewhere(name: str, whole: Whole, folder: Path) -> None:
         ("overview", {"lane": "in-1"}),
         ("stretch", {"lane": "in-1", "from": 0, "to": 9}),
     ):
-        answer = whole.http.get(f"/v1/replays/{path}", params={"run": name, **more})
+        asked: Json = {"run": name, **more}
+        answer = whole.http.get(f"/v1/replays/{path}", params=asked)
         assert answer.status_code == 404, (path, answer.text)
         assert answer.json()["detail"] == "There is no such run; /v1/replays/runs lists all."
     assert [one["run"] for one in whole.http.get("/v1/replays/runs").json()["items"]] == ["small"]
@@ -577,6 +579,36 @@ def test_a_trace_holds_beams_and_nothing_else(whole: Whole) -> None:
     assert not ask(1)["whole"] and ask(2)["trace"] == []
     missing = whole.http.get("/v1/replays/trace", params={"device": "gate-1", "boot": 1, "seq": 9})
     assert missing.status_code == 404 and "no such record any more" in missing.json()["detail"]
+
+
+def test_what_the_gateway_has_seen_live_of_a_record_is_told(whole: Whole) -> None:
+    gate, simulator = whole.peer("gate-1"), whole.peer("simulator")
+    topic = gate.topic("scene")
+
+    def see(**changes: Any) -> None:
+        simulator.publish(topic, sealed(text(scene(hands=[], edges=[], **changes)), simulator.key, topic))
+
+    see(at=NOON_MS - 10_000, truth=[])
+    jumped = [[1, 100, "jumped", "entry", "child", 0]]
+    see(at=NOON_MS + 100, truth=jumped)
+    lane = whole.service.live.lane("gate-1")
+    wait_until(lambda: lane is not None and len(lane.truth) == 1, "the jump was seen")
+    # A record tells of the jump, another of nothing that happened.
+    gate.send([irregular(at=NOON_MS + 50, what="jump"), irregular(at=NOON_MS + 60_000)], 0)
+    gate.wait_stored(1, 2)
+    built = gate.topic("layout")
+    simulator.publish(built, sealed(text(layout()), simulator.key, built))
+
+    def ask(seq: int) -> Json:
+        found: Json = whole.http.get("/v1/replays/trace", params={"device": "gate-1", "boot": 1, "seq": seq}).json()
+        return found
+
+    wait_until(lambda: ask(0)["layout"] is not None and ask(1)["truth"] is not None, "layout and truth are known")
+    assert ask(0)["truth"] == {"result": "caught", "what": "jumped", "figure": "child", "at": NOON_MS}
+    assert ask(1)["truth"] == {"result": "accused_wrongly", "what": None, "figure": None, "at": None}
+    told = ask(0)["layout"]
+    assert told["beams"] == layout()["beams"] and told["arm"] == layout()["arm"] and "v" not in told
+    assert ask(0)["beams"] == 4, "as many as the lane has"
 
 
 def test_a_physical_gate_has_no_trace_and_that_is_said(whole: Whole) -> None:

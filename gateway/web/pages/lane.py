@@ -62,5 +62,5 @@ def register() -> None:
                 Node("span", f"{here.site}: {kind}", "soft")
                 Node("a", "How the device is", href=f"/devices/{quote(device)}")
                 _neighbours(here, [lane for lane in lanes if lane.site == here.site])
-            steer = {"steer": True} if allowed(Action.STEER, here.site_class) else {}
-            Node("gateline-lane", device=device, **({"emulated": True} if emulated else {}), **steer)
+            steer = allowed(Action.STEER, here.site_class)
+            Node("gateline-lane", device=device, emulated=emulated, steer=steer)

@@ -193,7 +193,9 @@ def verdict(board: Board) -> tuple[str, str]:
     if seen == 0:
         caught = "Nobody has evaded yet. Send a jumper, and see whether the gate notices."
     else:
-        caught = f"Of {seen:,} who evaded, {named + counts['misnamed']:,} were noticed and {counts['missed']:,} were missed."
+        caught = (
+            f"Of {seen:,} who evaded, {named + counts['misnamed']:,} were noticed and {counts['missed']:,} were missed."
+        )
     accused = counts["accused_wrongly"]
-    honest = f"Of {counts['passages']:,} honest passages, {accused if accused else 'none'} {'was' if accused < 2 else 'were'} accused wrongly."
-    return caught, honest
+    wrongly = f"{accused:,} were" if accused > 1 else "one was" if accused else "none was"
+    return caught, f"Of {counts['passages']:,} honest passages, {wrongly} accused wrongly."

@@ -29,7 +29,7 @@ from gateway.web.nodes import Node
 
 TRACES_SHOWN: Final = 50
 RUNS_SHOWN: Final = 60
-LANES_AS_LINKS: Final = 24
+REFRESH_S: Final = 3.0
 NUMBER: Final = re.compile(r"[0-9]{1,15}")
 VERDICTS: Final = {
     "tailgate": "tailgating",
@@ -51,6 +51,8 @@ class Offer:
     traces: Sequence[Mapping[str, Any]] = ()
     problem: str = ""
     run: str = ""
+    found: bool = False
+    """The trace that was asked for is there."""
 
 
 def register() -> None:
@@ -64,13 +66,13 @@ def register() -> None:
         with frame("Replay", "/replay", styles=STYLES, scripts=("replay.js",)):
             if offer.problem:
                 Node("p", offer.problem, "card replay-problem", role="alert")
-                _choices(offer, service.replays)
-            elif "device" in asked:
-                _trace(asked)
-            elif offer.lanes:
+            if offer.lanes:
                 _run(asked, offer)
+            elif offer.found:
+                _trace(asked)
             else:
-                _choices(offer, service.replays)
+                runs = _choices(offer, service.replays, asked.get("device", ""))
+                _follow(runs, offer, service.replays)
 
 
 def _offer(service: Service, asked: Mapping[str, str]) -> Offer:
@@ -78,11 +80,14 @@ def _offer(service: Service, asked: Mapping[str, str]) -> Offer:
     found = service.replays.listed()
     problem = ""
     if "device" in asked:
+        device = asked["device"]
         try:
-            traces.emulated(service, asked["device"])
+            traces.emulated(service, device)
+            if "boot" not in asked and "seq" not in asked:
+                return Offer(found, traces=traces.latest(service, device, TRACES_SHOWN))
             if all(NUMBER.fullmatch(asked.get(name, "")) for name in ("boot", "seq")):
-                traces.find(service, asked["device"], int(asked["boot"]), int(asked["seq"]))
-                return Offer(found)
+                traces.find(service, device, int(asked["boot"]), int(asked["seq"]))
+                return Offer(found, found=True)
             problem = "A trace is named by its gate, boot and sequence number; choose one of these."
         except traces.NoTrace as error:
             problem = str(error)
@@ -163,19 +168,39 @@ def _player(asked: Mapping[str, str], names: Sequence[str]) -> None:
     Node("gateline-replay", **{f"{name}_": value for name, value in known.items()})
 
 
-def _choices(offer: Offer, replays: Replays) -> None:
+def _choices(offer: Offer, replays: Replays, device: str) -> Node:
+    """What there is; the place where the runs stand."""
     Node(
         "p",
         "See again what a gate saw, edge by edge: any stretch of a simulated run with what its riders really did, or "
         "what the beams of an emulated gate did when it called a passage irregular. Physical gates record no traces.",
     )
+    of_one = bool(device) and not offer.problem
     with Node("div", css="grid"):
         with Node("section", css="card"):
             Node("h2", "Simulated runs")
-            _runs(offer, replays)
+            with Node("div") as runs:
+                _runs(offer, replays)
         with Node("section", css="card"):
-            Node("h2", "Recorded traces of emulated gates")
-            _traces(offer)
+            Node("h2", f"Recorded traces of {device}" if of_one else "Recorded traces of emulated gates")
+            _traces(offer, address(device=device) if of_one else "/replay")
+    return runs
+
+
+def _follow(place: Node, offer: Offer, replays: Replays) -> None:
+    """A run shows by itself when it is written."""
+    shown = offer.runs
+
+    async def refresh() -> None:
+        nonlocal shown
+        found = await nicegui_run.io_bound(replays.listed)
+        if found is not None and found != shown:
+            shown = found
+            place.clear()
+            with place:
+                _runs(Offer(found), replays)
+
+    ui.timer(REFRESH_S, refresh)
 
 
 def _runs(offer: Offer, replays: Replays) -> None:
@@ -184,7 +209,7 @@ def _runs(offer: Offer, replays: Replays) -> None:
             words = "This gateway was started without a folder of runs."
         else:
             words = f"There is no run in the folder {replays.folder.name} yet."
-        Node("p", words + " Riders, beams and verdicts of a run can be replayed when these two commands are given:")
+        Node("p", words + " Riders, beams and verdicts of a run can be replayed after these two commands:")
         with Node("pre", tabindex="0", role="region", aria_label="Command"):
             Node(
                 "code",
@@ -208,9 +233,11 @@ def _runs(offer: Offer, replays: Replays) -> None:
         Node("p", f"{len(offer.runs) - RUNS_SHOWN} older ones are there too; /v1/replays/runs lists them.", "soft")
 
 
-def _traces(offer: Offer) -> None:
+def _traces(offer: Offer, newer: str) -> None:
     if not offer.traces:
-        Node("p", "No emulated gate has called a passage irregular yet. Its record would be here a moment later.")
+        with Node("p"):
+            Node("span", "No passage was called irregular yet. Its record is here a moment later: ")
+            Node("a", "look again", href=newer)
         return
     with Node("div", css="scroll"), Node("table"):
         with Node("thead"), Node("tr"):
@@ -230,7 +257,9 @@ def _traces(offer: Offer) -> None:
                     Node("td", VERDICTS[row["what"]])
                     Node("td", f"{row['confidence']} %")
                     Node("td", str(len(row["trace"])), "number")
-    Node("p", f"The latest {TRACES_SHOWN} at most; /v1/replays/traces lists all.", "soft")
+    with Node("p", css="row replay-more"):
+        Node("span", f"The latest {TRACES_SHOWN} at most; /v1/replays/traces lists all.", "soft")
+        Node("a", "Look for newer ones", href=newer)
 
 
 def _when(epoch_ms: int, seconds: bool = False) -> str:

@@ -40,7 +40,7 @@ async def first_steps(here: str) -> None:
         Node(
             "p",
             "Gateline is a fare gate whose every part can be studied, and whose riders cannot. Its riders here are "
-            "synthetic, so it is known what each of them really did, and every gate can be rated: how often is it wrong?",
+            "synthetic, so what each of them really did is known, and a gate can be rated: how often is it wrong?",
             "lead",
         )
         if empty:
@@ -61,17 +61,17 @@ async def first_steps(here: str) -> None:
             _step(
                 "Provision a board",
                 board.figures.lanes > board.figures.emulated,
-                "A Raspberry Pi, a Pico W or an ESP32 becomes a gate of a physical site, which is fixed for ever: such a "
-                "gate is counted and never pictured. Use the --data that this gateway was started with:",
+                "A Raspberry Pi, a Pico W or an ESP32 becomes a gate of a physical site, and stays one for ever: "
+                "it is counted and never pictured. Add the --data that this gateway was started with, if any:",
                 ("gateline device add gate-1 --site my-station --site-class physical",),
-                "You will see its settings with its key, which is shown this once. Copy them to the board; the gate shows "
-                "up here at once, and is “heard” when it connects.",
+                "You will see its settings with its key, which is shown this once. Copy them to the board; the gate "
+                "shows up here at once, and is “heard” when it connects.",
             )
             _step(
                 "Run a scenario",
                 runs > 0,
-                "Hours of riders in seconds, without this gateway; then hold what the gates reported against what riders "
-                "really did:",
+                "Hours of riders in seconds, without this gateway; then hold what the gates reported against what "
+                "riders really did:",
                 (
                     "gateline simulate scenarios/suitcases-to-the-airport.toml --out runs/suitcases",
                     "gateline gateway run --runs runs",

@@ -116,7 +116,7 @@ class Chart extends HTMLElement {
     this.mark.setAttribute("width", Math.max(1, step).toFixed(1));
     this.mark.setAttribute("y", TOP_PX);
     this.mark.setAttribute("height", bottom - TOP_PX);
-    this.label(levels, zero, scale, from_ms, step_ms, rows.length, step, bottom);
+    this.axes(levels, zero, scale, from_ms, step_ms, rows.length, step, bottom);
     const sums = names.map((name, n) => `${rows.reduce((sum, row) => sum + row[n], 0).toLocaleString("en")} ${name}`);
     const hours = `${clock.format(new Date(from_ms))} to ${clock.format(new Date(from_ms + rows.length * step_ms))}`;
     const spoken = `${this.getAttribute("label")}: ${sums.join(", ")} from ${hours}. Left and right arrow keys read out one step.`;
@@ -125,7 +125,7 @@ class Chart extends HTMLElement {
     this.fill();
   }
 
-  label(levels, zero, scale, from, stepMs, count, step, bottom) {
+  axes(levels, zero, scale, from, stepMs, count, step, bottom) {
     const texts = [...levels, 0].map((one) => [LEFT_PX - 5, zero - one * scale + 4, "end", Math.abs(one).toLocaleString("en")]);
     const spanMin = count * stepMs / 60000, most = Math.max(2, count * step / TICK_PX);
     const every = (TICKS_MIN.find((one) => spanMin / one <= most) ?? 1440) * 60000;

@@ -62,10 +62,10 @@ class Site {
   row(n) {
     if (this.rows[n]) return this.rows[n];
     const root = element("div", this.hall, undefined, "gate-row");
-    element("p", root, "Paid side, to the trains", "side paid");
+    element("p", root, "Paid side: trains", "side paid");
     const list = element("ul", root, undefined, "lanes");
     list.setAttribute("aria-labelledby", `site-${this.root.dataset.site}`);
-    element("p", root, "Unpaid side, from the street", "side unpaid");
+    element("p", root, "Unpaid side: street", "side unpaid");
     return (this.rows[n] = { root, list });
   }
 
@@ -183,6 +183,7 @@ class Plan extends HTMLElement {
       this.arrange();
     }
     this.body.classList.remove("stale");
+    this.classList.add("shown");
     this.tell(state.ingest === "ok" ? "ok" : "away", WORDS[state.ingest] ?? state.ingest);
   }
 

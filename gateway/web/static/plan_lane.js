@@ -49,7 +49,9 @@ export class Lane {
     this.root.href = `/lane/${encodeURIComponent(lane.device)}`;
     this.root.dataset.lane = lane.device;
     this.root.dataset.way = this.way;
+    // What is seen is said in the link's name, in words (speak).
     const head = element("span", this.root, undefined, "lane-head");
+    head.setAttribute("aria-hidden", "true");
     this.lamp = lampPicture(head);
     this.title = element("span", head, lane.device, "lane-name");
     this.short = element("span", head, lane.device.replace(/^.*?(\d+)$/, "$1"), "lane-short");
@@ -59,6 +61,7 @@ export class Lane {
     this.frame = make("g", {}, this.svg);
     this.draw();
     const foot = element("span", this.root, undefined, "lane-foot");
+    foot.setAttribute("aria-hidden", "true");
     this.through = element("span", foot, "0", "lane-through");
     this.state = element("span", foot, "no picture yet", "lane-state");
     this.bodies = new Map();
@@ -139,6 +142,7 @@ export class Lane {
       this.root.classList.toggle("counts-only", physical);
       if (physical) {
         const note = element("span", this.picture, undefined, "lane-note");
+        note.setAttribute("aria-hidden", "true");
         element("span", note, "counted, never pictured");
       }
     }
@@ -285,7 +289,7 @@ export class Lane {
 // Somebody from above: shoulders and a head; longer than a person is what they push or pull. `back` points to the rear.
 function figure(node, length, back) {
   const own = Math.min(length, 460), middle = back * own / 2;
-  if (length > 560) {
+  if (length > 850) {
     make("rect", { class: "luggage", x: back < 0 ? -length : 0, y: -150, width: length, height: 300, rx: 60 }, node);
   }
   make("ellipse", { class: "shoulders", cx: middle, rx: Math.max(own / 2, 90), ry: 205 }, node);

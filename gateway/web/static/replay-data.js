@@ -161,6 +161,15 @@ export const didWords = (outcome) => WORDS[outcome] ?? outcome.replaceAll("_", "
 export const saysWords = (what) => SAYS[what] ?? what.replaceAll("_", " ");
 export const kindWords = (kind) => KINDS[kind] ?? (kind ? kind.replaceAll("_", " ") : "nobody");
 
+// What the gateway has seen live of a recorded passage.
+export function truthWords(truth) {
+  if (!truth) return "The gateway does not know any more: truth is shown live and never stored.";
+  if (truth.result === "by_hand") return "Somebody meddled with the lane from a page: nobody is meant.";
+  if (truth.result === "accused_wrongly") return "Nobody evaded near that moment: somebody honest was accused.";
+  const who = kindWords(truth.figure ?? ""), did = truth.what ? didWords(truth.what) : "evaded";
+  return `${truth.figure ? who[0].toUpperCase() + who.slice(1) : "Somebody"} ${did}. ${truth.result === "caught" ? "The gate was right." : "The gate noticed, and named it wrongly."}`;
+}
+
 const ACCUSES = new Set(["tailgate", "reverse", "forced", "jump", "crawl", "passback"]);
 export const accuses = (what) => ACCUSES.has(what);
 

@@ -7,7 +7,7 @@
 
 import { LaneDrawing } from "./drawing.js";
 import {
-  accuses, clock, didWords, kindWords, layoutOf, matchOf, saysWords, stretchOf, traceOf,
+  accuses, clock, didWords, kindWords, layoutOf, matchOf, saysWords, stretchOf, traceOf, truthWords,
 } from "./replay-data.js";
 import { beamsHeight, colours, drawBeams, drawOverview } from "./replay-strips.js";
 
@@ -79,6 +79,7 @@ class GatelineReplay extends HTMLElement {
     this.innerHTML = "";
     this.problem = this.appendChild(make("p", "replay-problem card", "", { role: "alert", hidden: "" }));
     const stage = this.appendChild(make("section", "replay-stage card", "", { "aria-label": "The lane at that moment" }));
+    this.classList.toggle("of-trace", this.trace);
     this.host = stage.appendChild(make("div", "replay-host"));
     this.caption = stage.appendChild(make("p", "replay-caption soft"));
     const panel = this.appendChild(make("section", "replay-panel card", "", { "aria-label": "Time" }));
@@ -492,11 +493,7 @@ class GatelineReplay extends HTMLElement {
       this.drawing?.clear();
       return;
     }
-    if (this.drawing) {
-      const moment = stretch.momentAt(t);
-      if (this.trace) moment.arm = 0;
-      this.drawing.show(moment);
-    }
+    this.drawing?.show(stretch.momentAt(t));
     say(this.caption, this.captionWords(stretch));
     this.mark();
   }
@@ -577,7 +574,7 @@ class GatelineReplay extends HTMLElement {
     pair("When it decided", new Date(record.at).toLocaleString());
     pair("Trace", `${record.trace.length} edges of ${record.beams} beams over ${record.span_ms.toLocaleString("en")} ms${record.whole ? "" : "; it is full, so the passage may have gone on"}`);
     this.list.classList.add("whole");
-    pair("What really happened", record.truth ? `${record.truth.words}` : "The gateway does not know any more: truth is shown live and never stored.");
+    pair("What really happened", truthWords(record.truth));
     this.list.replaceChildren(list);
   }
 }
