@@ -49,7 +49,8 @@ export class Lane {
     this.root.href = `/lane/${encodeURIComponent(lane.device)}`;
     this.root.dataset.lane = lane.device;
     this.root.dataset.way = this.way;
-    // What is seen is said in the link's name, in words (speak).
+    // What is seen is said in words to who hears the page (speak).
+    this.said = element("span", this.root, this.name, "only-heard");
     const head = element("span", this.root, undefined, "lane-head");
     head.setAttribute("aria-hidden", "true");
     this.lamp = lampPicture(head);
@@ -276,7 +277,7 @@ export class Lane {
     const text = parts.join(", ");
     if (text === this.spoken) return;
     this.spoken = text;
-    this.root.setAttribute("aria-label", text);
+    this.said.textContent = text;
   }
 
   needs(reason) {
