@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from bench import device, fleet, ingest, pages, passes, simulation, spending
+from bench import device, fleet, ingest, page_start, pages, passes, simulation, spending
 from bench.harness import Report
 
 BENCHES: dict[str, Callable[[], Report]] = {
@@ -18,6 +18,7 @@ BENCHES: dict[str, Callable[[], Report]] = {
     "fleet": fleet.run,
     "passes": passes.run,
     "pages": pages.run,
+    "page_start": page_start.run,
 }
 LONG: dict[str, Callable[[], Report]] = {"metro": simulation.metro, "spending": spending.run}
 """Benches that take minutes: run only when named."""
