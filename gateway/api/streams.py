@@ -8,12 +8,15 @@ end when the gateway does, and how many there are is bounded. What a stream tell
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any, Final
 
 import msgspec
 from fastapi import HTTPException, Request
 from fastapi.responses import StreamingResponse
+
+log = logging.getLogger("gateline.api")
 
 FRAME_S: Final = 0.1
 HEARTBEAT_FRAMES: Final = 100
@@ -64,8 +67,11 @@ class Broadcast:
     async def listen(self) -> AsyncGenerator[bytes, None]:
         """The events for one listener, until the gateway ends or the listener goes."""
         queue: asyncio.Queue[bytes | None] = asyncio.Queue(BEHIND_MAX)
-        # Before anything is awaited: what changes from here on comes through the queue.
-        self._look()
+        # Before anything is awaited: what changes from here on comes through the queue. What is new goes to the others
+        # too, for whom it would else be no change any more.
+        frame = self._look()
+        if frame:
+            self._give_all(frame)
         first = self._whole
         self._listeners.add(queue)
         if self._task is None or self._task.done():
@@ -78,13 +84,22 @@ class Broadcast:
             self._listeners.discard(queue)
 
     async def _run(self) -> None:
+        try:
+            await self._tell()
+        except Exception:
+            # Pages connect anew by themselves; a stream that hangs would look like a lane where nothing happens.
+            log.exception("A live stream broke by an unexpected error; its listeners are sent away.")
+        finally:
+            for queue in self._listeners:
+                self._end(queue)
+
+    async def _tell(self) -> None:
+        """Frames for all, until nobody listens, the gateway ends or there is nothing to tell any more."""
         quiet = 0
         while self._listeners:
             await asyncio.sleep(FRAME_S)
             frame = None if self._ending() else self._look()
             if frame is None:
-                for queue in self._listeners:
-                    self._end(queue)
                 return
             if not frame:
                 quiet += 1
@@ -93,8 +108,7 @@ class Broadcast:
                 frame = _STILL_HERE
             else:
                 quiet = 0
-            for queue in self._listeners:
-                self._give(queue, frame)
+            self._give_all(frame)
 
     def _look(self) -> bytes | None:
         """What is new since the last look, empty for nothing; None when there is nothing to tell any more."""
@@ -117,6 +131,10 @@ class Broadcast:
         if not self._changes_only:
             return self._whole
         return _event(changed | {name: told[name] for name in self._always})
+
+    def _give_all(self, frame: bytes) -> None:
+        for queue in self._listeners:
+            self._give(queue, frame)
 
     def _give(self, queue: asyncio.Queue[bytes | None], frame: bytes) -> None:
         if queue.full():

@@ -168,7 +168,7 @@ class Keeping:
             return 0
         self._clock_told = False
         removed = self._store.remove_expired(due.before_ms, due.after_ms)
-        self._live.take_away(removed.passages)
+        self._live.take_away(removed.passages, (due.before_ms, due.after_ms))
         self.sweeps.looked_ms = now_ms
         if removed.rows:
             self.sweeps.deleted_ms, self.sweeps.deleted = now_ms, removed.rows

@@ -144,6 +144,7 @@ class Pipeline:
         messages = self._consumer.take(BATCH_MESSAGES, wait_s)
         batches = self._read(messages)
         if batches or self._quarantine_is_due():
+            erasures = self._live.erasures
             outcome = self._persist(batches)
             if outcome is None:
                 return
@@ -151,7 +152,7 @@ class Pipeline:
                 self._consumer.acknowledge(message)
             for device, boot in outcome.replies:
                 self._replies.note(device, boot, outcome.watermarks.get((device, boot), 0))
-            self._live.add_stored(outcome.rows)
+            self._live.add_stored(outcome.rows, erasures)
             for sender, reason in outcome.verdicts:
                 if reason is None:
                     self._live.set_going(sender)

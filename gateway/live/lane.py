@@ -22,6 +22,9 @@ from gateway.protocol.scenes import Layout, Scene
 EDGES_KEPT: Final = 256
 OUTCOMES_KEPT: Final = 64
 RECORDS_KEPT: Final = 32
+ANEW_MS: Final = 10_000
+"""A scene that is so much older than the one before is of a simulator that was started anew, with a clock of its own:
+a station that runs faster than time leaves its clock in the future."""
 _SHOWN: Final = (Passage, Irregular, Notice, Tally)
 _HIDDEN: Final = ("handle", "folds")
 
@@ -75,6 +78,8 @@ class Lane:
     health: Health | None = None
     layout: Layout | None = None
     scene: Scene | None = None
+    seen_ms: int | None = None
+    """When the last scene came, by the monotonic clock; its own time is the simulator's."""
     counts: LaneCounts = field(default_factory=LaneCounts)
     blocked: Reason | None = None
     """Why its last authentic batch was refused, until one of its records is stored again."""
@@ -93,6 +98,10 @@ class Lane:
 
     def see(self, scene: Scene) -> None:
         """Show this scene, and keep what happened since the one before."""
+        if self.scene is not None and scene.at < self.scene.at - ANEW_MS:
+            self.edges.clear()
+            self.truth.clear()
+            self.verdict = None
         self.scene = scene
         if self.verdict is None:
             self.verdict = Verdict(scene.at)
@@ -110,19 +119,21 @@ class Lane:
                 self.truth.append({"n": n, "at": at, "what": what, "way": way, "figure": figure, "hand": hand})
                 self.verdict.happened(n, at, what)
 
-    def keep(self, row: Admitted) -> None:
-        """Keep what was stored, as far as it is shown."""
+    def keep(self, row: Admitted, *, passages: bool = True) -> None:
+        """Keep what was stored, as far as it is shown; without ``passages`` none of these."""
         record = row.record
         if self.verdict is not None and isinstance(record, Irregular):
             self.verdict.reported(record.at, record.what, record.confidence, row.boot, row.seq)
-        if isinstance(row.record, _SHOWN):
-            told = msgspec.to_builtins(row.record)
+        if isinstance(record, _SHOWN) and (passages or not isinstance(record, Passage)):
+            told = msgspec.to_builtins(record)
             shown = {name: value for name, value in told.items() if name not in _HIDDEN}
             self.records.append({"kind": told["kind"], "boot": row.boot, "seq": row.seq} | shown)
 
-    def forget_passages(self) -> None:
-        """Some of the lane's passages were erased or have expired: which, nobody is told, so none is shown any more."""
-        kept = [one for one in self.records if one["kind"] != "passage"]
+    def forget_passages(self, kept_ms: tuple[int, int] | None) -> None:
+        """Some of the lane's passages are gone: those outside of [from, to] that have expired, or with None those that
+        riders have erased; which these were, nobody is told, so none is shown any more."""
+        begin, end = kept_ms or (1, 0)
+        kept = [one for one in self.records if one["kind"] != "passage" or begin <= one["at"] <= end]
         self.records.clear()
         self.records.extend(kept)
 

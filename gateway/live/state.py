@@ -33,6 +33,8 @@ class LiveState:
         self._lock = threading.Lock()
         self._lanes: dict[str, Lane] = {}
         self._version = 0
+        self.erasures = 0
+        """How often riders have erased something since the start; see :meth:`add_stored`."""
         self.stopping = threading.Event()
         """Set when the gateway ends, so that open streams end too."""
 
@@ -63,10 +65,17 @@ class LiveState:
             lane = self._lanes[sender.device] = Lane(sender.site, sender.device, sender.site_class, sender.kind)
         return lane
 
+    @staticmethod
+    def now_ms() -> int:
+        """The monotonic clock by which scenes come."""
+        return time.monotonic_ns() // 1_000_000
+
     def set_scene(self, sender: Sender, scene: Scene) -> None:
         """Show ``scene`` from now on."""
         with self._lock:
-            self._lane(sender).see(scene)
+            lane = self._lane(sender)
+            lane.see(scene)
+            lane.seen_ms = self.now_ms()
             self._version += 1
 
     def set_layout(self, sender: Sender, layout: Layout) -> None:
@@ -113,24 +122,31 @@ class LiveState:
             lane.blocked = None
             lane.history.heard(self._clock())
 
-    def add_stored(self, rows: Iterable[Admitted]) -> None:
-        """Count rows that have just been committed."""
+    def add_stored(self, rows: Iterable[Admitted], erasures: int | None = None) -> None:
+        """Count rows that have just been committed.
+
+        ``erasures`` is what :attr:`erasures` was before the commit. When it is another now, somebody may have erased
+        what is among the rows, and their passages are counted (:meth:`take_away` has them) and not shown.
+        """
         with self._lock:
+            passages = erasures is None or erasures == self.erasures
             for row in rows:
                 lane = self._lanes.get(row.device)
                 if lane is not None:
                     lane.counts.add(row.record)
-                    lane.keep(row)
+                    lane.keep(row, passages=passages)
                     self._version += 1
 
-    def take_away(self, passages: Mapping[tuple[str, str], int]) -> None:
-        """Passages by (device, way) that are not stored any more: erased or expired."""
+    def take_away(self, passages: Mapping[tuple[str, str], int], kept_ms: tuple[int, int] | None = None) -> None:
+        """Passages by (device, way) that are not stored any more: erased, or with ``kept_ms`` expired because they are
+        not of the time from its first to its second."""
         with self._lock:
+            self.erasures += kept_ms is None
             for (device, way), number in passages.items():
                 lane = self._lanes.get(device)
                 if lane is None:
                     continue
-                lane.forget_passages()
+                lane.forget_passages(kept_ms)
                 counts = lane.counts
                 # No floor: ingest may count what it has committed a moment after this, and then the sum is right again.
                 counts.recorded -= number

@@ -18,7 +18,7 @@ from gateway.protocol.scenes import SENT, Order, World, encode_world
 from gateway.protocol.seal import seal
 
 AWAY_MS: Final = 5_000
-"""A simulator whose last scene is older is not there: it says one a second at least."""
+"""A simulator whose last scene came longer ago is not there: it says one a second at least, of each lane."""
 
 Problem = Literal["unknown_device", "not_emulated", "no_such_beam", "no_such_rider", "nothing_named", "away"]
 
@@ -58,14 +58,14 @@ class Orders:
         ``do`` "send" takes ``what`` of :data:`~gateway.protocol.scenes.SENT`, "beam" the beam's index as text; "arm"
         (jam), "network" (cut) and "fire" (the whole site's alarm) take nothing. ``on`` False undoes all but "send".
         """
-        found, now_ms = self._registry.by_name(device), self._clock()
+        found, now_ms = self._registry.by_name(device), self._live.now_ms()
         if found is None:
             raise OrderRefused("unknown_device", f"There is no device {device}.")
         sender = found.sender
         if sender.site_class != "emulated" or sender.kind != "gate":
             raise OrderRefused("not_emulated", f"{device} is no emulated gate: what happens to it is not ours to say.")
         lane = self._live.lane(device)
-        if lane is None or lane.scene is None or lane.layout is None or now_ms - lane.scene.at > AWAY_MS:
+        if lane is None or lane.layout is None or lane.seen_ms is None or now_ms - lane.seen_ms > AWAY_MS:
             raise OrderRefused("away", f"No simulator shows {device} now; start one, with `gateline demo` for example.")
         if do == "send" and what not in SENT:
             raise OrderRefused("no_such_rider", f"Riders to send are {', '.join(SENT)}.")
@@ -83,5 +83,6 @@ class Orders:
             key = self._registry.simulator_key(sender.site, now_ms)
         except Refused:
             raise OrderRefused("away", f"The site {sender.site} has no simulator.") from None
-        self._publisher.publish(topic, seal(key, topic, encode_world(World(1, now_ms, number, do, what, int(on)))))
+        order = World(1, self._clock(), number, do, what, int(on))
+        self._publisher.publish(topic, seal(key, topic, encode_world(order)))
         return number

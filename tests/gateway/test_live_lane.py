@@ -88,6 +88,49 @@ def test_erased_passages_leave_the_page() -> None:
     assert [one["kind"] for one in members["records"]] == ["irregular"]
 
 
+def test_an_erasure_beside_the_commit_leaves_nothing_to_see() -> None:
+    live = LiveState()
+    live.load([GATE], {})
+    before = live.erasures
+    live.take_away({("gate-1", "entry"): 1})
+    live.add_stored([row(passage(), 0), row(irregular(), 1)], before)
+    live.add_stored([row(passage(2), 2)], live.erasures)
+    members = live.members("gate-1")
+    assert members is not None
+    assert [(one["kind"], one["seq"]) for one in members["records"]] == [("irregular", 1), ("passage", 2)]
+    assert members["counts"]["recorded"] == 1
+
+
+def test_what_expires_takes_nothing_newer_with_it() -> None:
+    live = LiveState()
+    live.load([GATE], {})
+    live.add_stored([row(passage(n, at=NOON_MS + n), n) for n in range(4)])
+    live.take_away({("gate-1", "entry"): 2}, (NOON_MS + 1, NOON_MS + 2))
+    members = live.members("gate-1")
+    assert members is not None
+    assert [one["seq"] for one in members["records"]] == [1, 2]
+    assert live.erasures == 0
+
+
+def test_a_simulator_with_another_clock_begins_anew() -> None:
+    """One that ran faster than time left its clock in the future."""
+    lane = Lane("north", "gate-1", "emulated")
+    jumped = [[1, 10, "jumped", "entry", "adult", 0]]
+    lane.see(seen(at=NOON_MS + 9_000_000, edges=[[77, 50, 0, 1]], truth=jumped))
+    lane.see(seen(at=NOON_MS, edges=[[1, 20, 0, 1]], truth=jumped))
+    assert edges(lane) == [(1, -20)]
+    assert [one["at"] for one in lane.truth] == [NOON_MS - 10]
+    assert lane.verdict is not None
+    assert (lane.verdict.since_ms, lane.verdict.counts(NOON_MS)["evasions"]) == (NOON_MS, 1)
+
+
+def test_a_scene_that_comes_late_does_not_begin_anew() -> None:
+    lane = Lane("north", "gate-1", "emulated")
+    lane.see(seen(at=NOON_MS, edges=[[77, 50, 0, 1]], truth=[]))
+    lane.see(seen(at=NOON_MS - 100, edges=[], truth=[]))
+    assert edges(lane) == [(77, -50)]
+
+
 def test_reports_meet_what_happened() -> None:
     live = LiveState()
     live.load([GATE], {})

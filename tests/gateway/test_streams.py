@@ -90,6 +90,46 @@ def test_only_changes_are_told_and_the_time_makes_none() -> None:
     asyncio.run(run())
 
 
+def test_whoever_begins_takes_nothing_from_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        told = Told()
+        broadcast = told.broadcast(changes_only=True)
+        first = broadcast.listen()
+        await take(first)
+        # From here on nothing is looked at by itself: what the second one finds new, the first one gets too.
+        monkeypatch.setattr(streams, "FRAME_S", 3_600)
+        told.change(totals=7)
+        assert await take(first) == {"totals": 7, "now": 0}
+        told.change(totals=8)
+        second = broadcast.listen()
+        assert (await take(second))["totals"] == 8
+        assert await take(first) == {"totals": 8, "now": 0}
+        await first.aclose()
+        await second.aclose()
+
+    asyncio.run(run())
+
+
+def test_who_listens_to_what_broke_is_sent_away(caplog: pytest.LogCaptureFixture) -> None:
+    async def run() -> None:
+        told = Told()
+        broadcast = told.broadcast()
+        listening = [broadcast.listen() for _ in range(2)]
+        for one in listening:
+            await take(one)
+        told.change(totals=object())
+        for one in listening:
+            with pytest.raises(StopAsyncIteration):
+                await take(one)
+        assert "broke" in caplog.text
+        told.change(totals=3)
+        anew = broadcast.listen()
+        assert (await take(anew))["totals"] == 3
+        await anew.aclose()
+
+    asyncio.run(run())
+
+
 def test_who_lags_gets_the_whole_and_no_growing_queue() -> None:
     async def run() -> None:
         told = Told()

@@ -14,10 +14,10 @@ from tests.gateway.support import layout, scene, sealed, text
 from tests.support import wait_until
 
 
-def show(whole: Whole) -> None:
-    """A simulator shows gate-1."""
+def show(whole: Whole, at: int | None = None) -> None:
+    """A simulator shows gate-1; ``at`` by its own clock."""
     gate, simulator = whole.peer("gate-1"), whole.peer("simulator")
-    for channel, body in (("layout", layout()), ("scene", scene(at=whole.service.now_ms()))):
+    for channel, body in (("layout", layout()), ("scene", scene(at=whole.service.now_ms() if at is None else at))):
         topic = gate.topic(channel)
         simulator.publish(topic, sealed(text(body), simulator.key, topic), 1)
     lane = whole.service.live.lane("gate-1")
@@ -85,6 +85,17 @@ def test_unknown_devices_and_absent_simulators_are_told(whole: Whole, monkeypatc
     show(whole)
     assert order(whole, "gate-1", {"do": "fire"})[0] == 202
     monkeypatch.setattr(world, "AWAY_MS", -1)
+    assert order(whole, "gate-1", {"do": "fire"})[0] == 503
+
+
+@pytest.mark.parametrize("off_ms", [-86_400_000, 86_400_000])
+def test_a_simulator_is_there_while_its_scenes_come_whatever_its_clock_says(
+    whole: Whole, monkeypatch: pytest.MonkeyPatch, off_ms: int
+) -> None:
+    show(whole, whole.service.now_ms() + off_ms)
+    assert order(whole, "gate-1", {"do": "fire"})[0] == 202
+    later_ms = whole.service.live.now_ms() + world.AWAY_MS + 1
+    monkeypatch.setattr(whole.service.live, "now_ms", lambda: later_ms)
     assert order(whole, "gate-1", {"do": "fire"})[0] == 503
 
 
