@@ -4,8 +4,8 @@ A gate's files are listed here, and nothing else goes into a bundle: not a kiosk
 a room that both have. A test sees to it that every module that a listed one imports is listed too.
 
 An *emulated* bundle is all of a gate. A *physical* bundle leaves out what no real board may have: the writer of
-irregular records, the test token, the emulated board. A test inspects the bundle's bytes. A study's bundle is an
-emulated one with a witness beside it, who tells the simulator what the gate decides.
+irregular records, the test token, the emulated board. A test inspects the bundle's bytes. A study's or a demo's bundle
+is an emulated one with a witness beside it, who tells the simulator what the gate decides.
 
 SHA-384 is machine code where the processor is known (`ARCHITECTURES`); a bundle for any processor has the same lines
 without the word for it, and they run as plain code.

@@ -1,9 +1,9 @@
-"""A study's gate under MicroPython: `firmware.main`, with a gate that tells its plant what it decides.
+"""A study's or a demo's gate under MicroPython: `firmware.main`, with a gate that tells its plant what it decides.
 
 The counterpart of simulator/study/witness.py for a gate that runs in a process of its own. It is compiled into a
-study's bundle alone (bundle.py), so no board's has it. For each decision one line to the plant, between those that
-firmware/boards/emulated.py lists: `V <what> <ms since the body's first edge> <origin> <kind> <confidence> <consent>`,
-`-` standing for what there is not.
+study's or a demo's bundle alone (bundle.py), so no board's has it. For each decision one line to the plant, between
+those that firmware/boards/emulated.py lists: `V <what> <ms since the body's first edge> <origin> <kind> <confidence>
+<consent>`, `-` standing for what there is not.
 """
 
 import sys

@@ -1,9 +1,9 @@
 """The witness: hears every decision of the firmware in one lane, whether or not it ever leaves the device.
 
 A gate's own records keep most of what it decided to itself (docs/privacy.md): riders who declined are a count, and so
-is everything irregular at a real site. To rate the detector each decision is needed, so a study runs a gate that also
-tells them to the simulator. It is the same firmware: `decided` is a method that the firmware calls and leaves empty.
-That class exists only here, for emulated gates, and for gates in a MicroPython process in
+is everything irregular at a real site. To rate the detector each decision is needed, so a study, and a demo, runs a
+gate that also tells them to the simulator. It is the same firmware: `decided` is a method that the firmware calls and
+leaves empty. That class exists only here, for emulated gates, and for gates in a MicroPython process in
 simulator/devices/witness_main.py; no board's bundle has either.
 
 Does not belong here: holding decisions against the truth (join.py).

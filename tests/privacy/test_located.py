@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from simulator.linkage.evidence import Message, first_seen
+from simulator.linkage.evidence import Message, first_seen, without_scenes
 from simulator.linkage.located import declined_located, located
 from simulator.truth import DAY_MS, PASSED_CONSENTED, PASSED_DECLINED, UNOBSERVED, Outcome, TruthLog
 
@@ -172,3 +172,10 @@ def test_rubbish_in_the_log_is_passed_over(payload: bytes) -> None:
     log = [Message(NOON_MS, f"gateline/1/north/{GATE}/{channel}", payload) for channel in ("event", "health", "stored")]
     assert first_seen(log) == []
     assert declined_located([*log, Message(NOON_MS, "elsewhere", payload)], {}, TRUTH) == 0
+
+
+def test_the_attack_looks_at_no_picture_of_an_emulated_lane_and_no_order_there() -> None:
+    """They come from the simulator and go to it; there are none at a physical site."""
+    channels = ("scene", "layout", "world", "event", "status", "health")
+    log = [Message(n, f"gateline/1/demo/gate-1/{channel}", b"{}") for n, channel in enumerate(channels)]
+    assert [message.channel for message in without_scenes(log)] == ["event", "status", "health"]

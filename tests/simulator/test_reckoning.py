@@ -103,6 +103,106 @@ def test_what_a_dying_device_may_have_noted_is_neither_lost_nor_invented() -> No
     assert reckon(expected, changed(entries=5, paid=5, declined=5)).invented == 1
 
 
+# --- what gates decided, and hands ------------------------------------------------------------------------------------
+
+DECIDED = {
+    "gate-1": {"consented": 2, "declined": 3, "irregular": 1},
+    "gate-2": {"consented": 1, "declined": 1, "free": 2},
+}
+
+
+def against(
+    table: dict[str, Any], decided: dict[str, dict[str, int]] = DECIDED, expected: Any = EXPECTED
+) -> tuple[int, int, int, int]:
+    """lost, invented, misjudged, meddled"""
+    found = reckon(expected, table, decided=decided)
+    return found.lost, found.invented, found.misjudged, found.meddled
+
+
+def deciding(device: str, **counts: int) -> dict[str, dict[str, int]]:
+    return {**DECIDED, device: {**DECIDED[device], **counts}}
+
+
+def test_a_perfect_table_is_what_perfect_gates_decided() -> None:
+    assert against(facts()) == (0, 0, 0, 0)
+    assert reckon(EXPECTED, facts(), decided=DECIDED).irregular == 1
+
+
+@pytest.mark.parametrize(
+    ("table", "lost", "invented"),
+    [
+        (with_passages(AA, CC), 1, 0),
+        (with_passages(AA, BB, CC, ("gate-1", "entry", "dd")), 0, 1),
+        (with_passages(AA, ("gate-1", "entry", "dd"), CC), 1, 1),
+        (with_passages(AA, BB, CC, ("gate-9", "entry", "ee")), 0, 1),
+        (changed(entries=2, paid=2, declined=2), 1, 0),
+        (changed(entries=4, paid=4, declined=4), 0, 1),
+        (changed(entries=2, exits=1), 1, 1),
+        ({**facts(), "irregular": {}}, 1, 0),
+        ({**facts(), "irregular": {("gate-1", "tailgate"): 1, ("gate-1", "forced"): 1}}, 0, 1),
+        ({**facts(), "irregular": {("gate-1", "tailgate"): 1, ("gate-9", "jump"): 1}}, 0, 1),
+        ({**changed(entries=4, paid=4, declined=4), "passages": [AA, CC]}, 1, 1),
+    ],
+)
+def test_each_fault_of_the_wire_is_seen_whatever_gates_decided(table: dict[str, Any], lost: int, invented: int) -> None:
+    assert against(table) == (lost, invented, 0, 0)
+
+
+def test_what_a_gate_takes_for_something_else_is_misjudged() -> None:
+    """A pram taken for a tailgater, a tailgater not seen, one who stepped back taken for one who passed."""
+    reports = {("gate-1", "tailgate"): 3}
+    assert against({**facts(), "irregular": reports}, deciding("gate-1", irregular=3)) == (0, 0, 2, 0)
+    assert against({**facts(), "irregular": {}}, deciding("gate-1", irregular=0)) == (0, 0, 1, 0)
+    back = with_passages(AA, BB, CC, ("gate-1", "entry", "dd"))
+    assert against(back, deciding("gate-1", consented=3)) == (0, 0, 1, 0)
+    assert against(with_passages(AA, CC), deciding("gate-1", consented=1)) == (0, 0, 1, 0)
+    assert against(changed(entries=4, paid=4, declined=4), deciding("gate-1", declined=4)) == (0, 0, 1, 0)
+
+
+def test_a_gates_mistake_excuses_no_row_of_another_kind_or_lane() -> None:
+    mistaken = deciding("gate-1", irregular=4)
+    reports = {("gate-1", "tailgate"): 4}
+    assert against({**with_passages(AA, CC), "irregular": reports}, mistaken) == (1, 0, 3, 0)
+    assert against({**with_passages(AA, BB), "irregular": reports}, mistaken) == (1, 0, 3, 0)
+    # What the gate decided wrongly must arrive all the same, and no more of it.
+    assert against({**facts(), "irregular": {("gate-1", "tailgate"): 3}}, mistaken) == (1, 0, 3, 0)
+    assert against({**facts(), "irregular": {("gate-1", "tailgate"): 5}}, mistaken) == (0, 1, 3, 0)
+    assert against(with_passages(AA, BB, CC), deciding("gate-1", consented=3)) == (1, 0, 0, 0)
+
+
+def touched(touches: int, meddled: int) -> Any:
+    expected = deepcopy(EXPECTED)
+    expected["gate-1"].touches, expected["gate-1"].meddled = touches, meddled
+    return expected
+
+
+def test_hands_explain_a_passage_told_of_the_wrong_rider_and_no_more() -> None:
+    swapped = with_passages(AA, ("gate-1", "entry", "dd"), CC)
+    assert against(swapped, expected=touched(8, 1)) == (0, 0, 0, 2)
+    both = with_passages(("gate-1", "entry", "dd"), ("gate-1", "entry", "ee"), CC)
+    assert against(both, expected=touched(8, 1)) == (1, 0, 0, 3), "one rider was there"
+    assert against(both, expected=touched(0, 1)) == (1, 1, 0, 2), "and nobody's hand"
+
+
+def test_hands_explain_nothing_at_a_lane_that_they_did_not_touch() -> None:
+    swapped = with_passages(AA, BB, ("gate-2", "exit", "dd"))
+    assert against(swapped, expected=touched(100, 100)) == (1, 1, 0, 0)
+
+
+def test_hands_explain_nothing_that_no_gate_decided() -> None:
+    expected = touched(100, 100)
+    assert against(with_passages(AA, CC), expected=expected)[:2] == (1, 0)
+    assert against(with_passages(AA, BB, CC, ("gate-1", "entry", "dd")), expected=expected)[:2] == (0, 1)
+    assert against({**facts(), "irregular": {("gate-1", "jump"): 2}}, expected=expected)[:2] == (0, 1)
+
+
+def test_a_nullifier_that_is_missing_is_lost_unless_the_gate_did_not_see_its_rider() -> None:
+    expected = {"gate-1": LaneExpectation("entry", {"aa", "bb"}, nullifiers={"n1", "n2"})}
+    table = {**facts(), "passages": [AA], "tallied": {}, "irregular": {}, "spent": {"n1"}}
+    assert against(table, {"gate-1": {"consented": 1}}, expected) == (0, 0, 1, 0)
+    assert against({**table, "passages": [AA, BB]}, {"gate-1": {"consented": 2}}, expected) == (1, 0, 0, 0)
+
+
 @pytest.mark.parametrize("fault", ["stranded", "lost", "invented", "duplicates_stored", "gaps"])
 def test_the_summary_is_clean_only_without_any_fault(fault: str) -> None:
     values: dict[str, Any] = dict.fromkeys(Summary.__dataclass_fields__, 0) | {"riders": 5, "truth": {}}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from simulator import truth
-from simulator.truth import DAY_MS, TruthLog, handle_of
+from simulator.truth import DAY_MS, MEDDLED_AFTER_MS, TruthLog, handle_of
 
 EPOCH_MS = 1_754_400_000_000
 
@@ -120,3 +120,39 @@ def test_singles_that_are_used_up_at_an_entry_have_a_nullifier() -> None:
     assert log.expected()["exit"].nullifiers == set()
     log.unobserved(1, "r0")
     assert log.expected()["entry"].nullifiers == {wanted[1]}
+
+
+def test_riders_around_a_hand_are_counted_once_and_those_of_other_lanes_and_times_not() -> None:
+    log = TruthLog(None, lambda t_ms: 1_000_000_000 + t_ms)
+
+    def passes(t_ms: int, rider: str, lane: str = "gate-1") -> None:
+        log.write(t_ms, "passed_declined", rider=rider, lane=lane, way="exit")
+
+    for t_ms, rider in ((1_000, "long before"), (5_000, "just before"), (9_000, "right before")):
+        passes(t_ms, rider)
+    passes(9_500, "elsewhere", "gate-2")
+    log.meddle(10_000, "gate-1", "exit", True)
+    assert log.expected()["gate-1"].meddled == 2 and log.expected()["gate-1"].touches == 1
+    passes(60_000, "while it is there")
+    log.meddle(61_000, "gate-1", "exit", False)
+    passes(61_000 + MEDDLED_AFTER_MS, "just after")
+    passes(61_001 + MEDDLED_AFTER_MS, "long after")
+    passes(62_000, "elsewhere again", "gate-2")
+    lanes = log.expected()
+    assert (lanes["gate-1"].meddled, lanes["gate-1"].touches, lanes["gate-1"].way) == (4, 2, "exit")
+    assert (lanes["gate-2"].meddled, lanes["gate-2"].touches) == (0, 0)
+
+
+def test_a_hand_before_anybody_came_knows_the_lanes_way() -> None:
+    log = TruthLog(None, lambda t_ms: t_ms)
+    log.meddle(5, "gate-1", "exit", True)
+    assert log.expected()["gate-1"].way == "exit" and log.expected()["gate-1"].meddled == 0
+
+
+def test_singles_that_were_used_around_a_hand_are_named() -> None:
+    log = TruthLog(None, lambda t_ms: t_ms)
+    log.meddle(0, "gate-1", "entry", True)
+    log.write(
+        1, "passed_declined", rider="r", lane="gate-1", way="entry", consent=False, product="single", nonce=bytes(32)
+    )
+    assert log.expected()["gate-1"].meddled_nullifiers == log.expected()["gate-1"].nullifiers != set()

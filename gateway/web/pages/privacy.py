@@ -186,7 +186,7 @@ class _Page:
                     Node("dt", "It will be deleted")
                     with Node("dd"):
                         self._goes = time_node("both")
-                        Node("span", " ")
+                        self._comma = Node("span", ", ")
                         self._goes_in = time_node("until")
                         self._no_goes = Node("span", "–")
                     Node("dt", "Due within a day")
@@ -324,6 +324,7 @@ class _Page:
         change(self._no_oldest, "hidden", clock.oldest_ms is not None)
         change(self._goes, "at", clock.goes_ms or 0)
         change(self._goes_in, "at", clock.goes_ms or 0)
+        change(self._comma, "hidden", clock.goes_ms is None)
         change(self._no_goes, "hidden", clock.goes_ms is not None)
         self._due.say(clock.due_soon)
         change(self._looked, "at", clock.looked_ms or 0)
@@ -361,19 +362,24 @@ def _section(section: Section) -> None:
     with Node("div", css="place"):
         with Node("p", css="place-head"):
             Node("code", section.name)
-            Node("span", section.about or said.get("why", ""))
+            Node("span", _plain(section.about or said.get("why", "")))
         with Node("dl", css="facts"):
             Node("dt", "How long")
-            Node("dd", said["how_long"])
+            Node("dd", _plain(said["how_long"]))
             Node("dt", "Who")
-            Node("dd", said["who"])
+            Node("dd", _plain(said["who"]))
             if said.get("fields"):
                 Node("dt", "What, and why")
                 with Node("dd"), Node("ul", css="fields"):
                     for entry in section.entries:
                         with Node("li"):
                             Node("code", entry.name)
-                            Node("span", f" {entry.why}")
+                            Node("span", f" {_plain(entry.why)}")
+
+
+def _plain(text: str) -> str:
+    """A text of the inventory without the marks around its code."""
+    return text.replace("`", "")
 
 
 def register() -> None:

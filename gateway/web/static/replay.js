@@ -15,7 +15,7 @@ const LENGTHS_MS = [1000, 2000, 5000, 10000, 20000, 60000, 180000, 600000];
 const SPEEDS = [0.1, 0.25, 0.5, 1, 2, 5, 10];
 const LOAD_MAX_MS = 600000, AROUND_MS = 15000, USUAL_MS = 10000, STEP_MS = 50, LEAP_MS = 1000;
 const BEFORE_MOMENT_MS = 2500;
-const ADDRESS_MS = 300;
+const ADDRESS_MS = 300, RETRY_MS = 1000;
 
 const LOOKS = {
   accusation: { one: "accusation", fits: (one) => accuses(one.what) },
@@ -33,9 +33,14 @@ function make(tag, css, words, attributes = {}) {
 const say = (node, words) => { if (node.textContent !== words) node.textContent = words; };
 const within = (low, value, high) => Math.min(high, Math.max(low, value));
 
-async function ask(path, values, signal) {
-  const answer = await fetch(`${path}?${new URLSearchParams(values)}`, { signal });
-  const found = await answer.json();
+async function ask(path, values) {
+  let answer, found;
+  try {
+    answer = await fetch(`${path}?${new URLSearchParams(values)}`);
+    found = await answer.json();
+  } catch {
+    throw new Error("The gateway does not answer. Move in time to ask again.");
+  }
   if (!answer.ok) throw new Error(found.detail ?? "The gateway did not answer as it should.");
   return found;
 }
@@ -219,7 +224,9 @@ class GatelineReplay extends HTMLElement {
       this.fail(null);
       this.showList();
     } catch (error) {
-      this.tried = view;
+      // Asked again when somebody moves, a moment later at the earliest.
+      this.failed = performance.now();
+      this.pause();
       this.fail(error);
     } finally {
       this.reading = false;
@@ -231,6 +238,7 @@ class GatelineReplay extends HTMLElement {
 
   covered() {
     const stretch = this.stretch, [from, to] = this.view;
+    if (this.failed && performance.now() - this.failed < RETRY_MS) return true;
     if (stretch && stretch.from <= from && stretch.to >= Math.min(to, this.end)) return true;
     return this.tried === this.view.join() && (!stretch || stretch.has(this.t));
   }
@@ -377,7 +385,8 @@ class GatelineReplay extends HTMLElement {
       this.stretch = stretchOf(await ask("/v1/replays/stretch", { ...this.source, from, to }));
       this.drawing?.clear();
       this.showList();
-    } catch (error) { this.pause(); this.fail(error); } finally { this.reading = false; }
+      this.fail(null);
+    } catch (error) { this.failed = performance.now(); this.pause(); this.fail(error); } finally { this.reading = false; }
   }
 
   key(event) {
