@@ -1,4 +1,4 @@
-"""Which counts of what riders chose are told: attacks on the page of privacy, by who sees all of it, again and again."""
+"""Which counts of what riders chose are told: attacks on the page of privacy, by who sees it again and again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of devices without a browser: rows, troubles, announcements, the store's counts, one refresh for all pages."""
+"""The page of devices without a browser: rows, troubles, announcements, the store's counts, one refresh for all."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import get_args
 
 import pytest
+import sqlalchemy as sa
 
 from gateway.admission.rules import Admitted
 from gateway.devices.provisioning import Provisioning
@@ -137,21 +138,20 @@ def test_the_store_counts_gaps_and_knows_the_last_word(database: Database) -> No
     assert figures.last_words(("recovered",)) == {}
 
 
-def test_a_thousand_devices_are_gathered_in_a_few_queries(tmp_path: object, database: Database) -> None:
-    folder = database.path.parent
-    Provisioning(Directory(database)).add_devices("big", [f"gate-{n}" for n in range(1, 1_001)], "physical")
+def test_a_thousand_devices_are_gathered_in_a_few_queries(database: Database) -> None:
+    provisioning = Provisioning(Directory(database))
+    provisioning.add_fleet(provisioning.draw_fleet("big", "gate", 1_000, "physical"))
     database.close()
-    service = Service(Settings(folder), lambda: None)
+    service = Service(Settings(database.path.parent), lambda: None)
     try:
         service.start()
-        snapshot = Gatherer(service)()
+        gatherer = Gatherer(service)
+        snapshot = gatherer()
         assert len(snapshot.rows) == 1_000
         assert {one.state for one in snapshot.rows} == {State.NEVER}
         statements: list[str] = []
-        import sqlalchemy as sa
-
         sa.event.listen(service.database.reader, "before_cursor_execute", lambda *args: statements.append(args[2]))
-        Gatherer(service)()
+        gatherer()
         # The gateway's own threads read now and then too.
         assert len(statements) < 20
     finally:
