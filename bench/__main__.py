@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from bench import device, fleet, ingest, passes, simulation, spending
+from bench import device, fleet, ingest, page_start, pages, passes, simulation, spending
 from bench.harness import Report
 
 BENCHES: dict[str, Callable[[], Report]] = {
@@ -17,6 +17,8 @@ BENCHES: dict[str, Callable[[], Report]] = {
     "riders": simulation.riders,
     "fleet": fleet.run,
     "passes": passes.run,
+    "pages": pages.run,
+    "page_start": page_start.run,
 }
 LONG: dict[str, Callable[[], Report]] = {"metro": simulation.metro, "spending": spending.run}
 """Benches that take minutes: run only when named."""

@@ -21,7 +21,7 @@ from gateway.broker import HOST
 from gateway.errors import UserError
 from gateway.passes.defaults import DEFAULT_QUOTA, SPENT_INTERVAL_S
 
-app_gateway = typer.Typer(no_args_is_help=True, help="Run the gateway: broker to database, API and live page.")
+app_gateway = typer.Typer(no_args_is_help=True, help="Run the gateway: broker to database, API and pages.")
 app_device = typer.Typer(no_args_is_help=True, help="Make devices known to the gateway.")
 
 DEFAULT_HTTP_PORT = 8080
@@ -33,7 +33,7 @@ Data = Annotated[Path, typer.Option("--data", help="The data directory; made if 
 
 @app_gateway.callback()
 def _gateway() -> None:
-    """Run the gateway: broker to database, API and live page."""
+    """Run the gateway: broker to database, API and pages."""
 
 
 @app_device.callback()

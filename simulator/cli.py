@@ -117,11 +117,12 @@ def _run_in(
         if not headless:
             err.print("Starting broker, gateway, kiosks and eight gates…", style="dim")
         demo.start()
-        if not headless:
+        if not as_json:  # a program that reads the summary looks at no page
             study.start()
+        if not headless:
             return _shown(demo, seconds, interrupt, out)
         if not as_json:
-            out.print(f"Gateline demo: {demo.url} (live page and API); Ctrl-C ends it.")
+            out.print(f"Gateline demo: {demo.url} (pages and API); Ctrl-C ends it.")
             out.print(f"Buy a pass: {demo.kiosk_url} (kiosk)")
             out.print(f"Hold it to a gate: {demo.gateline_url} (emulated gateline)")
         _headless(demo, seconds, interrupt)

@@ -1,1 +1,1 @@
-"""The HTTP API and the live page, as a FastAPI application."""
+"""The HTTP API and the plain pages, as a FastAPI application."""

@@ -45,8 +45,8 @@ class Flow:
         found: dict[int, list[int]] = {}
         passages, irregulars = tables.passages.c, tables.irregulars.c
         for column, way in ((passages.at, passages.way), (irregulars.at, None)):
-            # `/` of two integers is SQLite's own whole division; SQLAlchemy would make it a fraction.
-            number = (column - since_ms).op("/")(step_ms)
+            # SQLite's own `/` of two integers is whole; SQLAlchemy's would be a fraction. The precedence sets brackets.
+            number = (column - since_ms).op("/", precedence=8)(step_ms)
             keys: list[Any] = [number] if way is None else [number, way]
             query = sa.select(*keys, sa.func.count()).where(column >= since_ms).group_by(*keys)
             with translated(), self._database.reader.connect() as connection:

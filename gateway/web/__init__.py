@@ -1,1 +1,1 @@
-"""The live page: one self-contained HTML file that asks nothing of any other host."""
+"""The pages: NiceGUI's and the plain ones. None asks anything of any other host."""

@@ -79,13 +79,18 @@ class Gatherer:
             gaps=stored.gaps.get(name, {}),
             quarantine=stored.quarantine.get(name, {}),
         )
-        lane = self._service.live.lane(name)
+        live = self._service.live
+        lane = live.lane(name)
         if lane is None:
             return facts
-        health = lane.health
+        health, silent_since_ms = lane.health, live.silent_since_ms(name, now_ms)
+        if not self._service.consumer.connected and lane.link != "lost":
+            silent_since_ms = None  # the gateway itself hears nobody: that is held against no device
         return replace(
             facts,
-            link=lane.link,
+            # Anybody can say `lost` of a device; its own sealed word after that says that it is there.
+            link="online" if lane.link == "lost" and silent_since_ms is None else lane.link,
+            silent_since_ms=silent_since_ms,
             firmware=lane.firmware,
             # Its own word is newer than its first record of that boot.
             boot=max((one for one in (boot, lane.boot) if one is not None), default=None),

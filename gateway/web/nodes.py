@@ -34,3 +34,8 @@ class Node(TextElement):
         """Show this text; nothing is sent where it is shown already."""
         if text != self.text:
             self.text = text
+
+
+def scrolled(name: str, css: str = "") -> Node:
+    """A region for what may be wider than the page, and then scrolls by itself: the keyboard reaches it."""
+    return Node("div", css=f"scroll {css}".strip(), role="region", tabindex="0", aria_label=name)

@@ -20,7 +20,7 @@ import pytest
 
 from gateway.embedded import EmbeddedGateway
 from tests.browser.conftest import OpenPage, Watched
-from tests.browser.test_live_page import MOST_BYTES, PHONE, POOR_CONTRAST, WALL, origin
+from tests.browser.test_overview import MOST_BYTES, PHONE, POOR_CONTRAST, WALL, origin
 from tests.gateway.support import NOON_MS, QUARTER_MS, Peer, passage
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]

@@ -12,10 +12,10 @@ from nicegui import ui
 
 from gateway.store.database import StoreBusy
 from gateway.web import shared
-from gateway.web.device_detail import BOOTS_SHOWN, GAPS_SHOWN, NOTICES_SHOWN, Detail
+from gateway.web.device_detail import BOOTS_SHOWN, FIGURES, GAPS_SHOWN, NOTICES_SHOWN, Detail, charts
 from gateway.web.device_rows import COLUMNS, GAPS, NOTICES, REASONS, SYMBOLS, Row, Snapshot
 from gateway.web.frame import frame
-from gateway.web.nodes import Node
+from gateway.web.nodes import Node, scrolled
 from gateway.web.parts import change, time_node
 
 TROUBLES_MOST: Final = 8
@@ -30,7 +30,7 @@ KEYS: Final = {
     "older": "an older one of the network's",
     "differs": "another network's: see above",
 }
-EMPTY: Final = Detail((), 0, {}, (), ())
+EMPTY: Final = Detail((), 0, {}, (), (), charts((), (), 0))
 
 
 class _Table:
@@ -39,7 +39,7 @@ class _Table:
     def __init__(self, name: str, columns: tuple[tuple[str, str], ...], rows: int) -> None:
         """``columns``: heading and class of each. A text that is an int is a time (epoch ms) if its class is `time`."""
         self._columns = columns
-        with Node("div", css="scroll"), Node("table") as self._table:
+        with scrolled(name), Node("table") as self._table:
             Node("caption", name, "only-heard")
             with Node("thead"), Node("tr"):
                 for heading, css in columns:
@@ -91,6 +91,7 @@ class _Page:
         with Node("div", css="device-grid"):
             self._make_now()
             self._make_facts()
+        self._make_charts()
         self._make_rest(row)
         self.show(snapshot)
         self.show_detail(detail)
@@ -127,6 +128,24 @@ class _Page:
                 Node("dt", "Key list", title="Which list of keys it holds, by its hash.")
                 self._keys = Node("dd", id="fact-keys")
 
+    def _make_charts(self) -> None:
+        with Node("section", css="card", aria_labelledby="history-title"):
+            Node("h2", "The last hours", id="history-title")
+            Node(
+                "p",
+                "As it told of itself since the gateway's start. A shaded time is one in which it was not heard; "
+                "what was "
+                "not told is not drawn.",
+                "soft explained",
+            )
+            self._charts = []
+            with Node("div", css="charts"):
+                for member, name, unit, means in FIGURES:
+                    with Node("div"):
+                        Node("h3", name)
+                        Node("p", means, "soft")
+                        self._charts.append((member, Node("gateline-history", label=name, unit=unit, id=member)))
+
     def _make_rest(self, row: Row) -> None:
         with Node("section", css="card", aria_labelledby="gaps-title"):
             Node("h2", "Gaps", id="gaps-title")
@@ -136,7 +155,7 @@ class _Page:
                 "soft explained",
             )
             self._gap_sums = []
-            with Node("dl", css="reasons"):
+            with Node("dl", css="facts gap-states"):
                 for state, means in GAPS.items():
                     name = "lost" if state == "permanent" else state
                     Node("dt", name)
@@ -215,6 +234,10 @@ class _Page:
 
     def show_detail(self, detail: Detail) -> None:
         """Fill what is this device's own."""
+        for member, chart in self._charts:
+            change(chart, "points", detail.charts.points[member])
+            change(chart, "silences", detail.charts.silences)
+            change(chart, "to", detail.charts.to_ms)
         for state, node in self._gap_sums:
             gaps, numbers = detail.gap_sums.get(state, (0, 0))
             node.say(f"{gaps:,} ({numbers:,} records). " if gaps else "none. ")
@@ -237,7 +260,7 @@ class _Page:
                 for one in detail.notices
             ]
         )
-        self._boots_all.say(f"{detail.boots_all:,} starts have sent records.")
+        self._boots_all.say(f"Records came of {detail.boots_all:,} start{'' if detail.boots_all == 1 else 's'}.")
         self._boots.show(list(detail.boots))
 
 

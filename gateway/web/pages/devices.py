@@ -15,7 +15,7 @@ from nicegui import ui
 from gateway.web import shared
 from gateway.web.device_rows import COLUMNS, REASONS, SYMBOLS, Row, Snapshot, State
 from gateway.web.frame import frame
-from gateway.web.nodes import Node
+from gateway.web.nodes import Node, scrolled
 from gateway.web.parts import change, time_node
 
 ROWS: Final = 50
@@ -112,7 +112,7 @@ class _Page:
         self._make_counts()
         self._make_calls()
         self._make_controls(snapshot)
-        with Node("div", css="scroll devices-table"), Node("table"):
+        with scrolled("Devices", "devices-table"), Node("table"):
             Node("caption", "All devices, by site and name", "only-heard")
             with Node("thead"), Node("tr"):
                 Node("th", "Device", scope="col")

@@ -60,7 +60,7 @@ def register() -> None:
             with Node("div", css="lane-head row"):
                 kind = "real firmware, emulated gate" if emulated else "physical"
                 Node("span", f"{here.site}: {kind}", "soft")
-                Node("a", "How the device is", href=f"/devices/{quote(device)}")
+                Node("a", "Its device", href=f"/devices/{quote(device)}")
                 _neighbours(here, [lane for lane in lanes if lane.site == here.site])
             steer = allowed(Action.STEER, here.site_class)
             Node("gateline-lane", device=device, emulated=emulated, steer=steer)

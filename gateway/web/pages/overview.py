@@ -31,7 +31,7 @@ FIGURES: Final = (
     ("out", "out, a minute"),
     ("waiting", "waiting at the gates"),
     ("yes", "said yes to being recorded"),
-    ("irregular", "reported as irregular"),
+    ("irregular", "were reported as irregular"),
     ("flight", "records on their way to the table"),
 )
 """Key and name of each figure, in order."""
@@ -39,7 +39,7 @@ FIGURES: Final = (
 CHARTS: Final = (
     ("ways", "In and out", "mirror", ("in, above the line", "out, below it")),
     ("told", "What is known of them", "stack", ("recorded, with consent", "only counted, in tens")),
-    ("irregular", "Reported as irregular", "stack", ("irregular passages, as the gates say",)),
+    ("irregular", "Reported as irregular", "stack", ("irregular, as gates say",)),
 )
 """Which chart, its name, its mode, what its bars are."""
 
@@ -84,12 +84,13 @@ class _Page:
 
     def _figures(self) -> None:
         self.values: dict[str, Node] = {}
+        self.names: dict[str, Node] = {}
         with Node("section", css="card figures", aria_labelledby="figures"):
             Node("h2", "Now", id="figures")
             with Node("dl"):
                 for key, name in FIGURES:
                     with Node("div", css="figure", data_figure=key):
-                        Node("dt", name)
+                        self.names[key] = Node("dt", name)
                         self.values[key] = Node("dd", "–")
             Node(
                 "p",
@@ -127,6 +128,7 @@ class _Page:
         change(self.send, "href", f"/lane/{board.first_lane}" if board.first_lane else "/start")
         for key, text in texts(board).items():
             self.values[key].say(text)
+        self.names["irregular"].say(f"were reported as irregular: {board.charts.irregular_ever:,}")
         for node, sentence in zip((self.caught, self.accused), verdict(board), strict=True):
             node.say(sentence)
         for key, chart in self.charts.items():
@@ -174,7 +176,7 @@ def texts(board: Board) -> dict[str, str]:
         "out": f"{charts.exits_a_minute:,.0f}",
         "waiting": f"{figures.waiting:,}",
         "yes": share(figures.recorded, figures.passages),
-        "irregular": f"{irregular:,} · {share(irregular, irregular + figures.passages)}" if irregular else "0",
+        "irregular": share(irregular, irregular + figures.passages),
         "flight": f"{figures.at_gates + figures.queued:,}",
     }
 
@@ -189,13 +191,11 @@ def verdict(board: Board) -> tuple[str, str]:
                 "Emulated gates tell: their riders are synthetic.",
             )
         return "Nobody has walked here yet: riders are synthetic, so what they really do is known.", ""
-    named, seen = counts["caught"], counts["caught"] + counts["misnamed"] + counts["missed"]
-    if seen == 0:
-        caught = "Nobody has evaded yet. Send a jumper, and see whether the gate notices."
+    noticed, missed = counts["caught"] + counts["misnamed"], counts["missed"]
+    if noticed + missed == 0:
+        caught = "Nobody has evaded yet. Send a jumper: does the gate notice?"
     else:
-        caught = (
-            f"Of {seen:,} who evaded, {named + counts['misnamed']:,} were noticed and {counts['missed']:,} were missed."
-        )
-    accused = counts["accused_wrongly"]
-    wrongly = f"{accused:,} were" if accused > 1 else "one was" if accused else "none was"
-    return caught, f"Of {counts['passages']:,} honest passages, {wrongly} accused wrongly."
+        caught = f"{noticed + missed:,} evaded: {noticed:,} noticed, {missed:,} missed."
+    passages, accused = counts["passages"], counts["accused_wrongly"]
+    often = f", one in {passages // accused:,}" if accused else ""
+    return caught, f"{passages:,} honest passages: {accused:,} accused wrongly{often}."

@@ -16,7 +16,7 @@ from gateway.store.database import StoreBusy
 from gateway.web import shared
 from gateway.web.consent_counts import DAYS, LEAST, Cell, totals, words
 from gateway.web.frame import frame
-from gateway.web.nodes import Node
+from gateway.web.nodes import Node, scrolled
 from gateway.web.parts import change, time_node
 from gateway.web.privacy_facts import PrivacyView
 
@@ -87,7 +87,7 @@ class _Counts:
 
     def __init__(self, caption: str, version: bool, yes: str, no: str) -> None:
         self._version = version
-        with Node("div", css="scroll"), Node("table", css="counts-table"):
+        with scrolled(caption), Node("table", css="counts-table"):
             Node("caption", caption, "only-heard")
             with Node("thead"), Node("tr"):
                 for name in ("Site", "Service day", *(("Notice",) if version else ()), "Asked" if version else "Both"):
@@ -186,7 +186,7 @@ class _Page:
                     Node("dt", "It will be deleted")
                     with Node("dd"):
                         self._goes = time_node("both")
-                        Node("span", " ")
+                        self._comma = Node("span", ", ")
                         self._goes_in = time_node("until")
                         self._no_goes = Node("span", "–")
                     Node("dt", "Due within a day")
@@ -324,6 +324,7 @@ class _Page:
         change(self._no_oldest, "hidden", clock.oldest_ms is not None)
         change(self._goes, "at", clock.goes_ms or 0)
         change(self._goes_in, "at", clock.goes_ms or 0)
+        change(self._comma, "hidden", clock.goes_ms is None)
         change(self._no_goes, "hidden", clock.goes_ms is not None)
         self._due.say(clock.due_soon)
         change(self._looked, "at", clock.looked_ms or 0)
@@ -361,19 +362,24 @@ def _section(section: Section) -> None:
     with Node("div", css="place"):
         with Node("p", css="place-head"):
             Node("code", section.name)
-            Node("span", section.about or said.get("why", ""))
+            Node("span", _plain(section.about or said.get("why", "")))
         with Node("dl", css="facts"):
             Node("dt", "How long")
-            Node("dd", said["how_long"])
+            Node("dd", _plain(said["how_long"]))
             Node("dt", "Who")
-            Node("dd", said["who"])
+            Node("dd", _plain(said["who"]))
             if said.get("fields"):
                 Node("dt", "What, and why")
                 with Node("dd"), Node("ul", css="fields"):
                     for entry in section.entries:
                         with Node("li"):
                             Node("code", entry.name)
-                            Node("span", f" {entry.why}")
+                            Node("span", f" {_plain(entry.why)}")
+
+
+def _plain(text: str) -> str:
+    """A text of the inventory without the marks around its code."""
+    return text.replace("`", "")
 
 
 def register() -> None:

@@ -25,7 +25,7 @@ from gateway.replay.tables import Unreadable
 from gateway.service import Service
 from gateway.web import context
 from gateway.web.frame import frame
-from gateway.web.nodes import Node
+from gateway.web.nodes import Node, scrolled
 
 TRACES_SHOWN: Final = 50
 RUNS_SHOWN: Final = 60
@@ -217,7 +217,7 @@ def _runs(offer: Offer, replays: Replays) -> None:
                 "gateline gateway run --runs runs",
             )
         return
-    with Node("div", css="scroll"), Node("table"):
+    with scrolled("Runs"), Node("table"):
         with Node("thead"), Node("tr"):
             for words in ("run", "written", "shows"):
                 Node("th", words, scope="col")
@@ -239,7 +239,7 @@ def _traces(offer: Offer, newer: str) -> None:
             Node("span", "No passage was called irregular yet. Its record is here a moment later: ")
             Node("a", "look again", href=newer)
         return
-    with Node("div", css="scroll"), Node("table"):
+    with scrolled("Irregular passages"), Node("table"):
         with Node("thead"), Node("tr"):
             for words in ("gate", "decided, UTC", "what", "sure", "edges"):
                 Node("th", words, scope="col")

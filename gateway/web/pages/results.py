@@ -18,7 +18,7 @@ from gateway.results.compare import difference
 from gateway.results.folder import Listing, Run, Runs
 from gateway.web import context
 from gateway.web.frame import frame
-from gateway.web.nodes import Node
+from gateway.web.nodes import Node, scrolled
 from gateway.web.pages import results_parts as parts
 from gateway.web.plots import Shown
 
@@ -163,7 +163,7 @@ def _side_by_side(shown: Sequence[Shown]) -> None:
         "these runs don't tell; more riders or seeds (--repeat) make intervals narrower.",
         "soft",
     )
-    with parts.scrolled("Figures side by side"), Node("table", css="numbers"):
+    with scrolled("Figures side by side"), Node("table", css="numbers"):
         with Node("thead"), Node("tr"):
             for head in ("figure", f"A: {first.name}", f"B: {second.name}", "B less A", "95 % intervals"):
                 Node("th", head, scope="col")

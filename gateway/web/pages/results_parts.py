@@ -17,7 +17,7 @@ from nicegui import ui
 from gateway.results.card import Figure, Scorecard
 from gateway.results.tables import TABLES, Cell, Table, reports
 from gateway.results.verdicts import ACCUSATIONS, EVASIONS, counts, is_right
-from gateway.web.nodes import Node
+from gateway.web.nodes import Node, scrolled
 from gateway.web.plots import LETTERS, NARROW, WIDE, Shown, busiest_lanes, on_page, percent, spoken
 
 PER_10000: Final = "false_accusations_per_10000"
@@ -38,11 +38,6 @@ def trouble(text: str) -> None:
 def letter(number: int) -> None:
     """A run's letter in its colour."""
     Node("span", LETTERS[number], f"letter {'ab'[number]}")
-
-
-def scrolled(name: str) -> Node:
-    """What may be wider than the page, and then scrolls by itself; the keyboard reaches it."""
-    return Node("div", css="scroll", role="region", tabindex="0", aria_label=name)
 
 
 def in_words(name: str, figure: Figure) -> str:

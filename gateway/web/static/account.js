@@ -16,39 +16,36 @@ const WITH = {
 };
 export const EVASIONS = new Set(["tailgated", "jumped", "climbed", "crawled", "forced", "backcocked", "reversed", "passed_back"]);
 const VERDICTS = {
-  caught: ["caught", "good"], misnamed: ["caught, misnamed", "good"], missed: ["missed", "bad"], accused_wrongly: ["accused wrongly", "bad"],
+  caught: ["caught", "good"], misnamed: ["caught", "good"], missed: ["missed", "bad"], accused_wrongly: ["accused wrongly", "bad"],
+  open: ["not told yet", "note"], by_hand: ["meddled with", "calm"],
 };
-export const ROWS_MAX = 12;
-const TELL_MS = 4000;
+export const ROWS_MAX = 24;
 
 export const really = (what) => REALLY[what] || what.replaceAll("_", " ");
 export const figure = (kind) => WITH[kind] ?? kind.replaceAll("_", " ");
 
 // The rows of a lane's state, newest first: {key, at, verdict, tone, said, truth, note}.
-// `now_ms` is the gateway's time; `silent`: the gate can't tell anybody anything at the moment.
-export function rowsOf({ truth = [], records = [], verdict = null }, now_ms, silent) {
+// `silent`: the gate can't tell anybody anything at the moment.
+export function rowsOf({ truth = [], records = [], verdict = null }, silent) {
   const rows = [], used = new Set(), byNumber = new Map(truth.map((one) => [one.n, one]));
-  const whole = (record) => records.find((one) => one.kind === "irregular" && one.at === record.at && one.what === record.what) || record;
+  const whole = (record) => records.find((one) => one.kind === "irregular" && one.boot === record.boot && one.seq === record.seq) || record;
   for (const { truth_n, record, result } of verdict?.matches || []) {
     const what = truth_n === null ? null : byNumber.get(truth_n) || null;
     if (truth_n !== null) used.add(truth_n);
-    if (!what && !record) continue;
-    const evaded = what && EVASIONS.has(what.what);
-    const open = evaded && !record && (silent || now_ms - what.at < TELL_MS);
-    const [word, tone] = open ? ["not told yet", "note"] : VERDICTS[result] || [String(result).replaceAll("_", " "), "calm"];
-    rows.push({ key: what ? `t${what.n}/${what.at}` : `r${record.at}/${record.what}`, at: what?.at ?? record.at, verdict: word, tone, said: record ? whole(record) : null, truth: what, note: open ? waits(silent) : "" });
+    if (!what && !(record && truth_n === null)) continue;
+    const waits = result === "open" || (result === "missed" && silent);
+    const [word, tone] = waits ? VERDICTS.open : VERDICTS[result] || [String(result).replaceAll("_", " "), "calm"];
+    const note = waits ? (silent ? "The network is cut: what the gate has to say waits in it." : "no word yet") : "";
+    rows.push({ key: what ? `t${what.n}/${what.at}` : `r${record.boot}/${record.seq}`, at: what?.at ?? record.at, verdict: word, tone, result, said: record ? whole(record) : null, truth: what, note });
   }
   for (const one of truth) {
-    if (used.has(one.n)) continue;
-    const evaded = EVASIONS.has(one.what), open = evaded && (silent || now_ms - one.at < TELL_MS);
-    const [word, tone] = open ? ["not told yet", "note"] : evaded ? VERDICTS.missed : one.what.startsWith("passed") && one.what !== "passed_back" ? ["passed", "calm"] : ["no passage", "calm"];
-    rows.push({ key: `t${one.n}/${one.at}`, at: one.at, verdict: word, tone, said: null, truth: one, note: open ? waits(silent) : "" });
+    if (used.has(one.n) || EVASIONS.has(one.what)) continue;
+    const [word, tone] = one.what === "passed" || one.what === "passed_free" ? ["passed", "calm"] : ["no passage", "calm"];
+    rows.push({ key: `t${one.n}/${one.at}`, at: one.at, verdict: word, tone, result: "honest", said: null, truth: one, note: "" });
   }
   rows.sort((a, b) => b.at - a.at || (a.key < b.key ? 1 : -1));
   return rows.slice(0, ROWS_MAX);
 }
-
-const waits = (silent) => (silent ? "The network is cut: what the gate has to say waits in it." : "The gate has a moment to tell.");
 
 function node(name, css, parent, text) {
   const made = document.createElement(name);
@@ -107,6 +104,7 @@ export class Account {
     head.setAttribute("aria-hidden", "true");
     for (const words of ["", "The gate said", "What really happened"]) node("span", "", head, words);
     this.list = node("ol", "pairs", host);
+    this.list.tabIndex = 0;
     this.list.setAttribute("aria-label", "What the gate said and what really happened, newest first");
     this.empty = node("p", "soft pairs-empty", host, "Nobody has come through since this page's gateway began to look.");
   }
@@ -121,10 +119,9 @@ export class Account {
 
   showScore(verdict) {
     if (!this.emulated || !verdict) return;
-    const { passages, evasions, caught, missed, accused_wrongly: accused } = verdict;
+    const { passages, evasions, missed, misnamed, open, accused_wrongly: accused } = verdict, caught = verdict.caught + misnamed;
     const [evaded, honest] = this.meters;
-    const open = evasions - caught - missed;
-    say(evaded.words, evasions ? `Of ${evasions} who evaded, ${caught} ${caught === 1 ? "was" : "were"} caught and ${missed} missed${open > 0 ? `; ${open} not told yet` : ""}.` : "Nobody has evaded yet. Send a jumper!");
+    say(evaded.words, evasions ? `Of ${evasions} who evaded, ${caught} ${caught === 1 ? "was" : "were"} caught${misnamed ? ` (${misnamed} under a wrong name)` : ""} and ${missed} missed${open > 0 ? `; ${open} not told yet` : ""}.` : "Nobody has evaded yet. Send a jumper!");
     const clean = Math.max(0, passages);
     say(honest.words, clean ? `Of ${clean.toLocaleString("en")} honest riders, ${accused} ${accused === 1 ? "was" : "were"} accused.` : accused ? `${accused} honest ${accused === 1 ? "rider was" : "riders were"} accused.` : "No honest rider has passed yet.");
     fill(evaded.parts, caught, missed);
@@ -160,28 +157,29 @@ export class Account {
     say(shown.when, clock(row.at));
     shown.verdict.className = `badge ${row.tone}`;
     shown.root.dataset.verdict = row.verdict;
-    const saidKey = row.said ? `${row.said.at}/${row.said.what}/${row.said.trace ? 1 : 0}/${row.said.seq ?? ""}` : `-${row.note}${row.verdict}`;
+    const saidKey = row.said ? `${row.said.at}/${row.said.what}/${row.said.trace ? 1 : 0}/${row.said.seq ?? ""}/${row.result}` : `-${row.note}${row.verdict}`;
     if (shown.saidKey !== saidKey) {
       shown.saidKey = saidKey;
       shown.said.replaceChildren();
-      if (row.said) this.fillSaid(shown.said, row.said, beams);
+      if (row.said) this.fillSaid(shown.said, row.said, beams, row.result);
       else node("p", "nothing soft", shown.said, row.note || "nothing irregular");
     }
-    const happenedKey = row.truth ? `${row.truth.what}/${row.truth.figure}` : "nobody";
+    const happenedKey = row.truth ? `${row.truth.what}/${row.truth.figure}` : row.result;
     if (shown.happenedKey === happenedKey) return;
     shown.happenedKey = happenedKey;
     shown.happened.replaceChildren();
     const words = node("p", "", shown.happened);
-    if (!row.truth) { words.textContent = "nobody evaded"; return; }
+    if (!row.truth) { words.textContent = row.result === "by_hand" ? "a hand was in the lane" : "nobody evaded"; return; }
     node("strong", "", words, really(row.truth.what));
     const more = figure(row.truth.figure);
     if (more) words.append(` ${more}`);
     if (row.truth.hand) node("span", "yours small", shown.happened, "sent by you");
   }
 
-  fillSaid(host, record, beams) {
+  fillSaid(host, record, beams, result) {
     const words = node("p", "", host);
     node("strong", "", words, SAID[record.what] || record.what);
+    if (result === "misnamed") node("span", "soft small", words, ", a wrong name");
     const sure = node("div", "confidence", host);
     const bar = node("span", "confidence-bar", sure);
     bar.setAttribute("aria-hidden", "true");

@@ -45,7 +45,7 @@ class Chart extends HTMLElement {
 
   build() {
     charts += 1;
-    this.svg = make("svg", { class: "chart", role: "img", tabindex: "0", height: HIGH_PX }, this);
+    this.svg = make("svg", { class: "chart", role: "img", tabindex: "0", height: HIGH_PX, "aria-label": this.getAttribute("label") ?? "" }, this);
     const hatch = make("pattern", { id: `hatch-${charts}`, width: 5, height: 5, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" }, make("defs", {}, this.svg));
     make("rect", { width: 5, height: 5, class: "hatch-ground" }, hatch);
     make("rect", { width: 2, height: 5, class: "hatch-line" }, hatch);

@@ -13,6 +13,8 @@ import { Timeline, placeTrace } from "./timeline.js";
 import { TurnstileDiagram, loadTable } from "./turnstile.js";
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
+// Two columns; and so much room that a wall shows all at once. In rem, as in lane.css.
+const two = matchMedia("(min-width: 62rem)"), wall = matchMedia("(min-width: 100rem)");
 const CALM_MS = 1000, RETRY_MS = 1000, EDGES_KEPT = 600;
 
 const PERSON = [["torso", 0, 330, 880, 1390], ["head", 65, 200, 1390, 1700], ["thighs", 0, 330, 470, 880], ["leg", -170, 132, 0, 470], ["leg", 368, 132, 0, 470]];
@@ -90,20 +92,30 @@ class GatelineLane extends HTMLElement {
   build() {
     const left = node("div", "lane-left", this), right = node("div", "lane-right", this);
     this.buildStage(left);
-    if (this.emulated) this.buildTime(left);
+    if (this.emulated) {
+      this.buildTime(left);
+      const machine = section(right, "lane-machine", "What the gate makes of it");
+      this.machineHost = node("div", "scroll", machine);
+      // It may be wider than the page; then it scrolls by itself, and the keyboard reaches it.
+      for (const [name, value] of [["tabindex", "0"], ["role", "region"], ["aria-label", "The turnstile's states"]]) this.machineHost.setAttribute(name, value);
+      this.lastStep = node("p", "soft small last-step", machine, "Nothing has happened since you opened the page.");
+    }
     const account = section(right, "lane-account", this.emulated ? "How often is this gate wrong?" : "What the gate told");
     if (this.emulated) this.account = new Account(account, { device: this.device, emulated: true });
     else this.buildCounts(account);
-    if (this.emulated) {
-      const machine = section(right, "lane-machine", "What the gate makes of it");
-      this.machineHost = node("div", "scroll", machine);
-      this.lastStep = node("p", "soft small last-step", machine, "Nothing has happened since you opened the page.");
-    }
     const left_ = section(right, "lane-records", "What left the gate");
     node("p", "soft small", left_, "Riders who agreed get a record; the others are counted, ten or more together.");
     if (this.emulated) this.buildCounts(left_);
+    this.waits = node("p", "soft small", left_, "");
     this.records = node("ol", "records", left_);
     this.records.setAttribute("aria-label", "The newest records, newest first");
+    const place = () => {
+      const machine = this.querySelector(".lane-machine");
+      if (!machine) return;
+      if (two.matches && !wall.matches) left.append(machine); else account.after(machine);
+    };
+    place();
+    for (const one of [two, wall]) one.addEventListener("change", place);
   }
 
   buildRiders(stage) {
@@ -214,7 +226,6 @@ class GatelineLane extends HTMLElement {
     const now = performance.now();
     Object.assign(this.state, change);
     this.dataset.link = "ok";
-    if (change.now_ms) this.nowAhead = change.now_ms - now;
     if (change.layout) this.takeLayout(change.layout);
     if (this.emulated && !this.drawing && this.state.scene) this.takeLayout(this.state.layout || { ...USUAL, beams: this.state.scene.beams.map((_, index) => [index * 150, 900]) });
     if (change.edges) this.keepEdges(change.edges);
@@ -227,6 +238,11 @@ class GatelineLane extends HTMLElement {
     if (change.link !== undefined || change.scene !== undefined) this.showLink();
     if (change.counts) for (const name in this.counts) say(this.counts[name], change.counts[name].toLocaleString("en"));
     if (change.records) this.showRecords();
+    if (change.waiting_records !== undefined || change.scene || change.link) {
+      const count = this.state.waiting_records;
+      say(this.waits, this.isOn("network") ? "The network is cut: what the gate has to tell waits in it, and comes when the network is back."
+        : count ? `${count} ${count === 1 ? "record waits" : "records wait"} in the gate, as it last told.` : "Nothing waits in the gate, as far as it told.");
+    }
     if (change.records || change.truth || change.verdict || change.scene) this.accountDue = true;
   }
 
@@ -252,7 +268,7 @@ class GatelineLane extends HTMLElement {
     this.layout = layout;
     this.drawing?.destroy();
     this.timeline?.destroy();
-    this.drawing = new LaneDrawing(this.stageHost, layout, { label: `Lane ${this.device}`, maxHeight: () => Math.max(400, innerHeight - 365), onBeam: this.steer ? (beam) => this.toggleBeam(beam) : null });
+    this.drawing = new LaneDrawing(this.stageHost, layout, { label: `Lane ${this.device}`, maxHeight: () => Math.max(400, innerHeight - (wall.matches ? 590 : 365)), onBeam: this.steer ? (beam) => this.toggleBeam(beam) : null });
     this.timeline = new Timeline(this.timeHost, layout.beams);
     if (this.moments.play !== null) for (const edge of this.edges) if (edge.at <= this.moments.play) this.timeline.edge(edge);
     if (this.beamSelect) {
@@ -350,13 +366,11 @@ class GatelineLane extends HTMLElement {
   showAccount(now) {
     this.accountDue = false;
     this.accounted = now;
-    const silent = this.isOn("network") || this.state.link === "lost", gateway_ms = now + (this.nowAhead ?? 0);
-    const rows = rowsOf(this.state, gateway_ms, silent);
+    const rows = rowsOf(this.state, this.isOn("network") || this.state.link === "lost");
     this.account.showScore(this.state.verdict);
     this.account.show(rows, this.layout?.beams);
-    if (rows.some((row) => row.verdict === "not told yet")) setTimeout(() => { this.accountDue = true; }, 1000);
-    for (const row of rows) {
-      if (row.truth) this.timeline.flag(`t${row.key}`, row.truth.at, 1, really(row.truth.what), EVASIONS.has(row.truth.what) ? "evasion" : "honest");
+    for (const row of [...rows].reverse()) {
+      if (row.truth) this.timeline.flag(`t${row.key}`, row.truth.at, 1, row.verdict === "passed" ? "passed" : really(row.truth.what), EVASIONS.has(row.truth.what) ? "evasion" : "honest");
       if (row.said) this.timeline.flag(`s${row.said.at}/${row.said.what}`, row.said.at, 0, `${SAID[row.said.what] || row.said.what}, ${row.said.confidence} %`, "accusation");
     }
     const told = rows.find((row) => row.said?.trace?.length);

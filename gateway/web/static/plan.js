@@ -46,16 +46,18 @@ class Site {
     const lying = width < STRIP_BELOW_PX || count <= FEW;
     const perRow = lying ? count : Math.min(count, Math.floor((width - 48) / NARROWEST_PX));
     const rows = Math.ceil(count / perRow), even = Math.ceil(count / rows);
+    // Widths of the rows, in usual lanes.
+    const widths = Array.from({ length: rows }, (_, n) => this.lanes.slice(n * even, (n + 1) * even).reduce((sum, lane) => sum + lane.half / VIEW.half, 0));
     const tall = Math.max(240, Math.min(innerHeight * HIGHEST, 900) / Math.min(rows, 2));
-    const px = lying ? 0 : Math.floor(Math.min(WIDEST_PX, (width - 48) / even, tall * 2 * VIEW.half / (VIEW.right - VIEW.left)));
-    const shape = `${lying} ${rows} ${even} ${count} ${px}`;
+    const px = lying ? 0 : Math.floor(Math.min(WIDEST_PX, (width - 48) / Math.max(...widths), tall * 2 * VIEW.half / (VIEW.right - VIEW.left)));
+    const shape = `${lying} ${rows} ${even} ${count} ${px} ${widths.join()}`;
     if (shape === this.shape) return;
     this.shape = shape;
     this.hall.classList.toggle("lying", lying);
     this.hall.dataset.size = lying ? "" : px < 62 ? "small" : px < 92 ? "middle" : "large";
     this.hall.style.setProperty("--lane", `${px}px`);
     const rowsNow = Array.from({ length: rows }, (_, n) => this.row(n));
-    this.lanes.forEach((lane, n) => { lane.turn(lying); rowsNow[Math.floor(n / even)].list.append(lane.item); });
+    this.lanes.forEach((lane, n) => { lane.turn(lying); lane.item.style.flexBasis = `calc(var(--lane) * ${lane.half / VIEW.half})`; rowsNow[Math.floor(n / even)].list.append(lane.item); });
     for (const old of this.rows.splice(rows)) old.root.remove();
   }
 
@@ -133,8 +135,8 @@ class Plan extends HTMLElement {
   dress(lane) {
     const layout = this.built?.[lane.name];
     if (layout) {
-      lane.layout(layout);
-      if (lane.head(layout.way)) lane.site.changed();
+      const wider = lane.layout(layout), turned = lane.head(layout.way);
+      if (wider || turned) lane.site.changed();
     }
     lane.needs(this.wanting[lane.name]);
   }

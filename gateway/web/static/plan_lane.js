@@ -6,8 +6,8 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 export const VIEW = { left: -1300, right: 1600, half: 360 };
-const PASSAGE_HALF = 275, CABINET = { from: -500, to: 800 };
-const DEFAULT_LAYOUT = { beams: [0, 150, 300, 450], arm: 225, make: "paddle" };
+const CABINET = { from: -500, to: 800, half: 85 }, NARROWEST = 400, WIDEST = 1100;
+const USUAL = { beams: [0, 150, 300, 450], arm: 225, make: "paddle", width: 550 };
 const DELAY_MS = 200, ARM_SMOOTH_MS = 60, STILL_MS = 400, WALK_ON_MM = 700;
 const MOST_FRAMES = 20, MOST_SAMPLES = 30, MOST_BODIES = 24, MOST_DOTS = 8;
 export const LAMPS = { wait: "busy", ready: "present your medium", go: "go", stop: "refused" };
@@ -49,7 +49,8 @@ export class Lane {
     this.root.href = `/lane/${encodeURIComponent(lane.device)}`;
     this.root.dataset.lane = lane.device;
     this.root.dataset.way = this.way;
-    // What is seen is said in the link's name, in words (speak).
+    // What is seen is said in words to who hears the page (speak).
+    this.said = element("span", this.root, this.name, "only-heard");
     const head = element("span", this.root, undefined, "lane-head");
     head.setAttribute("aria-hidden", "true");
     this.lamp = lampPicture(head);
@@ -59,7 +60,16 @@ export class Lane {
     this.picture = element("span", this.root, undefined, "lane-picture");
     this.svg = make("svg", { class: "from-above", "aria-hidden": "true" }, this.picture);
     this.frame = make("g", {}, this.svg);
-    this.draw();
+    this.floor = make("g", {}, this.frame);
+    this.beamLines = make("g", {}, this.frame);
+    this.dots = make("g", { class: "waiting" }, this.frame);
+    for (let n = 0; n < MOST_DOTS; n += 1) {
+      make("circle", { cx: VIEW.left + 190 - 120 * Math.floor(n / 4), cy: -195 + 130 * (n % 4), r: 46, visibility: "hidden" }, this.dots);
+    }
+    this.people = make("g", {}, this.frame);
+    this.gate = make("g", {}, this.frame);
+    this.arm = 0;
+    this.layout(USUAL);
     const foot = element("span", this.root, undefined, "lane-foot");
     foot.setAttribute("aria-hidden", "true");
     this.through = element("span", foot, "0", "lane-through");
@@ -67,46 +77,36 @@ export class Lane {
     this.bodies = new Map();
     this.frames = [];
     this.latest = null;
-    this.arm = 0;
     this.target = 0;
     this.visible = true;
     this.spoken = "";
     this.physical = false;
     this.turn(false);
-    this.drawArm();
   }
 
-  // The floor, the gate's halves at both sides (neighbours' halves meet and make one cabinet), beams and arm.
-  draw() {
-    const { left, right, half } = VIEW, frame = this.frame;
-    make("rect", { class: "floor", x: left, y: -half, width: right - left, height: 2 * half }, frame);
-    for (const x of [-930, 1080, 1330]) make("path", { class: "arrow", d: `M${x} -70l80 70l-80 70` }, frame);
-    this.beamLines = make("g", {}, frame);
-    this.dots = make("g", { class: "waiting" }, frame);
-    for (let n = 0; n < MOST_DOTS; n += 1) {
-      make("circle", { cx: left + 190 - 120 * Math.floor(n / 4), cy: -195 + 130 * (n % 4), r: 46, visibility: "hidden" }, this.dots);
-    }
-    this.people = make("g", {}, frame);
-    this.paddles = [-1, 1].map((side) => make("rect", { class: "glass", width: 52, rx: 22, "data-side": side }, frame));
-    for (const side of [-1, 1]) {
-      const y = side < 0 ? -half : PASSAGE_HALF;
-      make("rect", { class: "cabinet", x: CABINET.from, y, width: CABINET.to - CABINET.from, height: half - PASSAGE_HALF }, frame);
-    }
-    // The reader and its light, on the cabinet at the rider's right hand.
-    make("rect", { class: "reader", x: -430, y: PASSAGE_HALF + 8, width: 190, height: half - PASSAGE_HALF - 16, rx: 26 }, frame);
-    this.layout(DEFAULT_LAYOUT);
-  }
-
+  // How the lane is built; whether its width is another than before. The gate's halves at both sides meet the
+  // neighbours' and make one cabinet with them.
   layout(layout) {
     const key = JSON.stringify(layout);
-    if (key === this.layoutKey) return;
+    if (key === this.layoutKey) return false;
     this.layoutKey = key;
-    this.armAt = layout.arm;
+    const { left, right } = VIEW, passage = Math.max(NARROWEST, Math.min(layout.width, WIDEST)) / 2;
+    const half = passage + CABINET.half, before = this.half;
+    [this.armAt, this.passage, this.half] = [layout.arm, passage, half];
     this.svg.dataset.make = layout.make;
+    this.floor.replaceChildren();
+    make("rect", { class: "floor", x: left, y: -half, width: right - left, height: 2 * half }, this.floor);
+    for (const x of [-930, 1080, 1330]) make("path", { class: "arrow", d: `M${x} -70l80 70l-80 70` }, this.floor);
     this.beamLines.replaceChildren();
-    for (const x of layout.beams) make("line", { class: "beam", x1: x, x2: x, y1: -PASSAGE_HALF, y2: PASSAGE_HALF }, this.beamLines);
-    for (const paddle of this.paddles) paddle.setAttribute("x", this.armAt - 26);
+    for (const x of layout.beams) make("line", { class: "beam", x1: x, x2: x, y1: -passage, y2: passage }, this.beamLines);
+    this.gate.replaceChildren();
+    this.paddles = [-1, 1].map((side) => make("rect", { class: "glass", x: layout.arm - 26, width: 52, rx: 22, "data-side": side }, this.gate));
+    for (const y of [-half, passage]) make("rect", { class: "cabinet", x: CABINET.from, y, width: CABINET.to - CABINET.from, height: CABINET.half }, this.gate);
+    // The reader and its light, on the cabinet at the rider's right hand.
+    make("rect", { class: "reader", x: -430, y: passage + 8, width: 190, height: CABINET.half - 16, rx: 26 }, this.gate);
+    this.drawArm();
     if (this.scene) this.showBeams(this.scene.beams);
+    return before !== undefined && before !== half;
   }
 
   // The way of its riders; whether that is another one than before.
@@ -118,7 +118,7 @@ export class Lane {
 
   // Upright: the unpaid side is below, entries walk up. Lying: the unpaid side is left.
   turn(lying) {
-    const { left, right, half } = VIEW, length = right - left;
+    const { left, right } = VIEW, half = this.half, length = right - left;
     const entry = this.way === "entry", from = entry ? -right : left;
     if (lying) {
       this.svg.setAttribute("viewBox", `${entry ? left : -right} ${-half} ${length} ${2 * half}`);
@@ -255,10 +255,10 @@ export class Lane {
   }
 
   drawArm() {
-    const reach = 16 + (PASSAGE_HALF - 22) * (1 - this.arm / 100);
+    const reach = 16 + (this.passage - 22) * (1 - this.arm / 100);
     for (const paddle of this.paddles) {
       paddle.setAttribute("height", reach.toFixed(1));
-      paddle.setAttribute("y", (paddle.dataset.side === "-1" ? -PASSAGE_HALF : PASSAGE_HALF - reach).toFixed(1));
+      paddle.setAttribute("y", (paddle.dataset.side === "-1" ? -this.passage : this.passage - reach).toFixed(1));
     }
   }
 
@@ -277,7 +277,7 @@ export class Lane {
     const text = parts.join(", ");
     if (text === this.spoken) return;
     this.spoken = text;
-    this.root.setAttribute("aria-label", text);
+    this.said.textContent = text;
   }
 
   needs(reason) {

@@ -87,6 +87,7 @@ export class Timeline {
     this.root.setAttribute("viewBox", `0 0 ${width} ${this.height}`);
     this.root.setAttribute("width", width);
     this.clip.setAttribute("width", width - LABEL_PX - RIGHT_PX);
+    this.spread();
     this.nowLine.setAttribute("x1", width - RIGHT_PX);
     this.nowLine.setAttribute("x2", width - RIGHT_PX);
     for (const node of this.rowNodes) node.setAttribute("width", width - LABEL_PX - RIGHT_PX);
@@ -145,9 +146,23 @@ export class Timeline {
     const node = svg("g", { class: `flag ${css}` }, this.flagLayer);
     svg("line", { y1: HEAD_PX, y2: y + 14 }, node);
     svg("path", { d: `M0 ${y}l6 7l-6 7z` }, node);
-    svg("text", { x: -5, y: y + 11, "text-anchor": "end" }, node).textContent = words;
-    this.flags.set(key, { at, node });
+    const label = svg("text", { x: -5, y: y + 11, "text-anchor": "end" }, node);
+    label.textContent = words;
+    this.flags.set(key, { at, node, row, label, width: 10 + words.length * 7, first: css !== "honest" });
+    this.spread();
     if (this.base !== null) node.setAttribute("transform", `translate(${this.x(at).toFixed(1)} 0)`);
+  }
+
+  // Words that would lie over others are left out: first of those who did nothing, then the older ones.
+  spread() {
+    const written = [];
+    const flags = [...this.flags.values()].sort((a, b) => b.first - a.first || b.at - a.at);
+    for (const flag of flags) {
+      const right = flag.at * this.scale, left = right - flag.width;
+      const free = written.every((other) => other.row !== flag.row || other.right <= left || right + 8 <= other.left);
+      flag.label.setAttribute("display", free ? "inline" : "none");
+      if (free) written.push({ row: flag.row, left, right });
+    }
   }
 
   // Mark the bars of a record's trace: "these beams told". `key` names the record.

@@ -21,7 +21,7 @@ const ROUTES = {
   "locked>refusing": ["M80 110C80 74 100 36 147 31", 92, 60, "end"], "refusing>locked": ["M165 50C135 62 118 78 113 107", 148, 82, "start"],
   "refusing>released": ["M265 36C304 42 318 68 320 107", 322, 62, "start"],
   "refusing>intrusion": ["M150 26C70 10 18 30 18 128C18 190 18 240 35 246", 40, 14, "middle"],
-  "free>clearing": ["M378 246H485", 432, 238],
+  "free>clearing": ["M378 250H485", 428, 267],
   ">free": ["M207 288C240 288 288 284 306 266", 200, 292, "end"],
 };
 const EVERYWHERE = "fire_on";

@@ -1,0 +1,58 @@
+"""The overview's charts: what is stored adds up in them, whichever steps it falls into."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.store.flow import Counted
+from gateway.web.flow import LONGEST_MS, MEAN_MS, STEP_CHOICES_MS, STEPS, per_minute, steps, window
+
+NOW_MS = 1_800_000_000_000
+
+
+def test_the_window_grows_with_what_is_stored() -> None:
+    spans = [window(NOW_MS, None if age is None else NOW_MS - age) for age in (None, 60_000, 900_001, 10_800_001)]
+    assert [one.step_ms for one in spans] == [STEP_CHOICES_MS[0], *STEP_CHOICES_MS]
+    assert window(NOW_MS, 0).step_ms == STEP_CHOICES_MS[-1]
+    for one in spans:
+        assert one.from_ms % one.step_ms == 0 and one.to_ms - one.step_ms <= NOW_MS < one.to_ms
+
+
+@given(
+    st.lists(
+        st.builds(
+            lambda start, length, *counts: Counted(NOW_MS - start, NOW_MS - start + length, *counts),
+            st.integers(60_000, 800_000),
+            st.integers(0, 60_000),
+            st.integers(0, 1000),
+            st.integers(0, 1000),
+            st.integers(0, 50),
+        ),
+        max_size=20,
+    )
+)
+def test_what_is_stored_adds_up(tallies: list[Counted]) -> None:
+    found = steps(window(NOW_MS, NOW_MS - 800_000), [], tallies)
+    assert len(found) == STEPS
+    assert sum(one.entries for one in found) == sum(one.entries for one in tallies)
+    assert sum(one.exits for one in found) == sum(one.exits for one in tallies)
+    assert sum(one.irregular for one in found) == sum(one.irregular for one in tallies)
+    assert sum(one.tallied for one in found) == sum(one.entries + one.exits for one in tallies)
+    assert not any(one.recorded for one in found)
+
+
+def test_a_tally_is_spread_over_its_interval_and_cut_at_the_window() -> None:
+    shown = window(NOW_MS, NOW_MS - 60_000)
+    found = steps(shown, [], [Counted(shown.from_ms - 20_000, shown.from_ms + 20_000, 40, 0, 0)])
+    assert [one.entries for one in found[:3]] == [10, 10, 0]
+    found = steps(shown, [Counted(shown.to_ms - 10_000, shown.to_ms, 3, 4, 1)], [])
+    assert (found[-1].entries, found[-1].exits, found[-1].recorded, found[-1].irregular) == (3, 4, 7, 1)
+
+
+def test_figures_per_minute_are_means_of_what_there_was() -> None:
+    long_ago = NOW_MS - LONGEST_MS
+    rows = [Counted(NOW_MS - MEAN_MS, NOW_MS, 50, 100, 0), Counted(long_ago, long_ago + 10_000, 999, 999, 0)]
+    assert per_minute(rows, [], NOW_MS, long_ago) == (10.0, 20.0)
+    # Half of an interval lies before the five minutes.
+    assert per_minute([], [Counted(NOW_MS - 2 * MEAN_MS, NOW_MS, 100, 0, 0)], NOW_MS, long_ago) == (10.0, 0.0)
+    assert per_minute([Counted(NOW_MS - 30_000, NOW_MS, 5, 0, 0)], [], NOW_MS, NOW_MS - 30_000) == (10.0, 0.0)
+    assert per_minute([], [], NOW_MS, None) == (0.0, 0.0)
