@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from bench import device, fleet, ingest, passes, simulation, spending
+from bench import device, fleet, ingest, pages, passes, simulation, spending
 from bench.harness import Report
 
 BENCHES: dict[str, Callable[[], Report]] = {
@@ -18,7 +18,7 @@ BENCHES: dict[str, Callable[[], Report]] = {
     "fleet": fleet.run,
     "passes": passes.run,
 }
-LONG: dict[str, Callable[[], Report]] = {"metro": simulation.metro, "spending": spending.run}
+LONG: dict[str, Callable[[], Report]] = {"metro": simulation.metro, "spending": spending.run, "pages": pages.run}
 """Benches that take minutes: run only when named."""
 
 
