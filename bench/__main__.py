@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from bench import device, fleet, ingest, page_start, passes, simulation, spending
+from bench import device, fleet, ingest, page_start, pages, passes, simulation, spending
 from bench.harness import Report
 
 BENCHES: dict[str, Callable[[], Report]] = {
@@ -19,7 +19,7 @@ BENCHES: dict[str, Callable[[], Report]] = {
     "passes": passes.run,
     "page_start": page_start.run,
 }
-LONG: dict[str, Callable[[], Report]] = {"metro": simulation.metro, "spending": spending.run}
+LONG: dict[str, Callable[[], Report]] = {"metro": simulation.metro, "spending": spending.run, "pages": pages.run}
 """Benches that take minutes: run only when named."""
 
 

@@ -106,7 +106,7 @@ def _timed(path: Path, table: str, events: int, publish: Callable[[], None]) -> 
         return events / (time.perf_counter() - started)
 
 
-def _publisher(settings: dict[str, Any], events: int, per_message: int) -> Callable[[], None]:
+def publisher(settings: dict[str, Any], events: int, per_message: int) -> Callable[[], None]:
     """Connects a publisher; what it returns makes it start."""
     broker = settings["broker"]
     messages = _messages(bytes.fromhex(settings["key"]), events, per_message)
@@ -128,7 +128,7 @@ def ours(per_message: int) -> float:
             backend.start_broker()
             backend.start_gateway()
             return _timed(
-                backend.database_path, "passages", _EVENTS_OURS, _publisher(settings, _EVENTS_OURS, per_message)
+                backend.database_path, "passages", _EVENTS_OURS, publisher(settings, _EVENTS_OURS, per_message)
             )
         finally:
             backend.stop()
@@ -149,7 +149,7 @@ def plain(journal: str) -> float:
                     assert script.stdout is not None
                     if script.stdout.readline() != "ready\n":
                         raise RuntimeError("the plain script did not start")
-                    return _timed(path, "events", _EVENTS_PLAIN, _publisher(settings["gate-1"], _EVENTS_PLAIN, 1))
+                    return _timed(path, "events", _EVENTS_PLAIN, publisher(settings["gate-1"], _EVENTS_PLAIN, 1))
                 finally:
                     script.terminate()
         finally:

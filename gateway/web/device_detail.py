@@ -48,7 +48,7 @@ class Charts:
 
 FIGURES: Final = (
     ("outbox", "Outbox", " records", "Grows while the network or the gateway is away, and empties when they are back."),
-    ("heap_free", "Free memory", " bytes", "Falls for good where something leaks. Not every runtime can tell."),
+    ("heap_free", "Free memory", " kB", "Falls for good where something leaks. Not every runtime can tell."),
     ("worst_tick_ms", "Worst turn", " ms", "The slowest turn since its start: a step up is one slow turn."),
 )
 """What is drawn over time: member of a point, name, unit, what to see in it."""
@@ -59,13 +59,18 @@ def charts(points: Iterable[Point], silences: Iterable[tuple[int, int | None]], 
     listed, quiet = list(points), list(silences)
     told = {}
     for member, *_ in FIGURES:
-        series: list[tuple[int, int | None]] = [
-            (one.at_ms, None if getattr(one, member) < 0 else getattr(one, member)) for one in listed
-        ]
+        series: list[tuple[int, int | None]] = [(one.at_ms, _drawn(member, getattr(one, member))) for one in listed]
         # Nobody knows how it was while it was silent: the line breaks there.
         series += [(since_ms, None) for since_ms, _ in quiet]
         told[member] = json.dumps(sorted(series, key=lambda one: one[0]), separators=(",", ":"))
     return Charts(told, json.dumps(quiet, separators=(",", ":")), (now_ms // STEP_MS + 1) * STEP_MS)
+
+
+def _drawn(member: str, value: int) -> int | None:
+    """A figure as it is drawn: memory in kilobytes, None where it can't be told."""
+    if value < 0:
+        return None
+    return value // 1000 if member == "heap_free" else value
 
 
 def gatherer(service: Service, device: str) -> Callable[[], Detail]:

@@ -1,6 +1,6 @@
 """axe-core in a page: what keeps people from using it, as far as a program can find that.
 
-Rules: the page is scanned as it is, under its own policy; nothing is left out of a scan. What a page may not have is
+Rules: the page is scanned as it is; nothing is left out of a scan. What a page may not have is
 what axe calls serious or critical. Which pages are scanned is decided in the tests.
 """
 

@@ -394,6 +394,7 @@ def test_every_size_and_scheme(
     box = page.page.locator(".play").bounding_box()
     assert box is not None and (size == "phone" or box["y"] + box["height"] < viewport["height"])
     if (size, scheme) in (("laptop", "light"), ("phone", "dark")):
+        page.until("() => [...document.querySelectorAll('.q-loading-bar')].every((one) => one.style.opacity === '0')")
         picture = screenshots / f"replay-{size}-{scheme}.png"
         page.page.screenshot(path=picture, full_page=size == "laptop")
         assert 0 < picture.stat().st_size < 300_000

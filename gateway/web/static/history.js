@@ -71,7 +71,7 @@ class History extends HTMLElement {
     }
     let path = "", before = null;
     for (const [at, value] of points) {
-      if (value === null) { before = null; continue; }
+      if (value === null) { if (before !== null) path += `H${x(at).toFixed(1)}`; before = null; continue; }
       path += before === null ? `M${x(at).toFixed(1)} ${y(value).toFixed(1)}` : `H${x(at).toFixed(1)}V${y(value).toFixed(1)}`;
       before = value;
     }

@@ -6,9 +6,8 @@
 // selects and sliders with names; the strips are pictures under their sliders.
 
 import { LaneDrawing } from "./drawing.js";
-import {
-  accuses, clock, didWords, kindWords, layoutOf, matchOf, saysWords, stretchOf, traceOf, truthWords,
-} from "./replay-data.js";
+import { accuses, clock, didWords, kindWords, layoutOf, saysWords, stretchOf, traceOf } from "./replay-data.js";
+import { Lines, make, recordOf, say } from "./replay-list.js";
 import { beamsHeight, colours, drawBeams, drawOverview } from "./replay-strips.js";
 
 const LENGTHS_MS = [1000, 2000, 5000, 10000, 20000, 60000, 180000, 600000];
@@ -23,14 +22,6 @@ const LOOKS = {
   missed: { one: "missed evasion", fits: (one) => one.match === "missed" || one.match === "unseen" },
 };
 
-function make(tag, css, words, attributes = {}) {
-  const node = document.createElement(tag);
-  if (css) node.className = css;
-  if (words) node.textContent = words;
-  for (const key in attributes) node.setAttribute(key, attributes[key]);
-  return node;
-}
-const say = (node, words) => { if (node.textContent !== words) node.textContent = words; };
 const within = (low, value, high) => Math.min(high, Math.max(low, value));
 
 async function ask(path, values) {
@@ -131,6 +122,7 @@ class GatelineReplay extends HTMLElement {
     const side = this.appendChild(make("section", "replay-side card", "", { "aria-labelledby": "replay-list-title" }));
     side.appendChild(make("h2", "", this.trace ? "The record" : "In this stretch", { id: "replay-list-title" }));
     this.list = side.appendChild(make("div", "replay-list", "", { tabindex: "0", role: "region", "aria-labelledby": "replay-list-title" }));
+    this.lines = this.trace ? null : new Lines(this.list, (t) => { this.pause(); this.go(t); });
     this.colour = colours(this);
   }
 
@@ -200,7 +192,8 @@ class GatelineReplay extends HTMLElement {
     this.length = this.view[1] - this.view[0];
     this.t = within(this.view[0], this.t ?? 0, this.view[1]);
     this.draw();
-    this.showRecord();
+    this.list.classList.add("whole");
+    this.list.replaceChildren(recordOf(this.record));
     this.paint();
     this.keepAddress(true);
   }
@@ -222,7 +215,7 @@ class GatelineReplay extends HTMLElement {
       } else this.stretch = found;
       this.tried = view;
       this.fail(null);
-      this.showList();
+      this.lines?.show(this.stretch, this.view, this.epoch);
     } catch (error) {
       // Asked again when somebody moves, a moment later at the earliest.
       this.failed = performance.now();
@@ -266,7 +259,7 @@ class GatelineReplay extends HTMLElement {
     if (this.trace) return;
     const share = place ?? (t < this.view[0] ? 0.9 : 0.1), from = within(0, Math.round(t - share * this.length), Math.max(0, this.end - this.length));
     this.view = [from, from + this.length];
-    this.showList();
+    this.lines?.show(this.stretch, this.view, this.epoch);
   }
 
   zoom(length) {
@@ -275,7 +268,7 @@ class GatelineReplay extends HTMLElement {
     const from = within(0, Math.round(this.t - share * length), Math.max(0, this.end - length));
     this.view = [from, from + length];
     this.keepLength();
-    this.showList();
+    this.lines?.show(this.stretch, this.view, this.epoch);
     this.read();
     this.paint();
     this.keepAddress();
@@ -384,7 +377,7 @@ class GatelineReplay extends HTMLElement {
     try {
       this.stretch = stretchOf(await ask("/v1/replays/stretch", { ...this.source, from, to }));
       this.drawing?.clear();
-      this.showList();
+      this.lines?.show(this.stretch, this.view, this.epoch);
       this.fail(null);
     } catch (error) { this.failed = performance.now(); this.pause(); this.fail(error); } finally { this.reading = false; }
   }
@@ -504,7 +497,7 @@ class GatelineReplay extends HTMLElement {
     }
     this.drawing?.show(stretch.momentAt(t));
     say(this.caption, this.captionWords(stretch));
-    this.mark();
+    this.lines?.mark(t, this.playing);
   }
 
   captionWords(stretch) {
@@ -514,77 +507,6 @@ class GatelineReplay extends HTMLElement {
     const gate = stretch.gateAt(this.t), bodies = stretch.bodiesAt(this.t).length;
     const who = bodies === 0 ? "nobody in the lane" : bodies === 1 ? "1 rider in the lane" : `${bodies} riders in the lane`;
     return gate ? `${who} · gate ${gate.state.replaceAll("_", " ")} · arm ${Math.round(gate.arm)} % open` : who;
-  }
-
-  // Whom the stretch is about: a line for each rider who reached the beams, and each verdict about nobody.
-  showList() {
-    if (this.trace || !this.stretch) return;
-    const [from, to] = this.view, { crossings, verdicts } = this.stretch;
-    const lines = [];
-    crossings.forEach((one, number) => {
-      const end = Math.max(one.entered_ms, one.left_ms, one.all_left_ms, one.reader_ms), start = one.entered_ms >= 0 ? one.entered_ms : Math.max(one.tapped_ms, one.reader_ms);
-      if (end < from || start > to) return;
-      const about = verdicts.filter((verdict) => verdict.rider === number);
-      lines.push({ at: start, one, about });
-    });
-    for (const verdict of verdicts) if (verdict.rider === null && from <= verdict.at_ms && verdict.at_ms <= to) lines.push({ at: verdict.at_ms, one: null, about: [verdict] });
-    lines.sort((a, b) => a.at - b.at);
-    const key = JSON.stringify(lines.map((line) => [line.at, line.about.length]));
-    if (key === this.listed) return;
-    this.listed = key;
-    this.lines = lines.map((line) => this.line(line));
-    if (this.lines.length) {
-      const list = make("ol", "replay-lines");
-      list.append(...this.lines.map((line) => line.node));
-      this.list.replaceChildren(list);
-    } else this.list.replaceChildren(make("p", "soft", "Nobody came to the gate in this stretch."));
-  }
-
-  line({ at, one, about }) {
-    const node = make("li"), act = node.appendChild(make("button", "replay-line", "", { type: "button" }));
-    act.appendChild(make("span", "at", clock(at, this.epoch)));
-    const body = act.appendChild(make("span", "what"));
-    const who = one ? kindWords(one.rider_kind) : "Nobody";
-    body.appendChild(make("b", "", one ? `${who[0].toUpperCase()}${who.slice(1)} ${didWords(one.outcome)}.` : "Nobody was there."));
-    const said = about.length ? about.map((verdict) => `${saysWords(verdict.what)}${verdict.confidence >= 0 ? `, ${verdict.confidence}\u00a0%` : ""}`).join("; ") : one?.match === "unseen" ? "nothing" : "nothing in what is read here";
-    body.appendChild(make("span", "", `The gate says: ${said}.`));
-    const matches = new Set(about.map((verdict) => verdict.match));
-    if (one && !about.length && one.match) matches.add(one.match);
-    for (const match of matches) {
-      const [css, words] = matchOf(match, one?.honest);
-      if (words && match !== "agreed") body.appendChild(make("span", `badge ${css}`, words));
-    }
-    act.addEventListener("click", () => { this.pause(); this.go(at); });
-    const end = one ? Math.max(at, one.left_ms, one.all_left_ms) : at + 500;
-    return { node, act, from: at, to: end };
-  }
-
-  mark() {
-    for (const line of this.lines ?? []) {
-      const here = line.from <= this.t && this.t <= line.to;
-      if (line.act.classList.contains("here") === here) continue;
-      line.act.classList.toggle("here", here);
-      if (here) { line.act.setAttribute("aria-current", "true"); if (this.playing) this.reveal(line.node); } else line.act.removeAttribute("aria-current");
-    }
-  }
-
-  // Into sight within the list, never moving the page.
-  reveal(node) {
-    const low = node.offsetTop - this.list.offsetTop, high = low + node.offsetHeight;
-    if (low < this.list.scrollTop) this.list.scrollTop = low;
-    else if (high > this.list.scrollTop + this.list.clientHeight) this.list.scrollTop = high - this.list.clientHeight;
-  }
-
-  showRecord() {
-    const { record } = this, list = make("dl", "replay-record");
-    const pair = (name, words) => { list.append(make("dt", "", name), make("dd", "", words)); };
-    pair("The gate's word", `${saysWords(record.what)}, ${record.confidence} % sure`);
-    pair("Gate", `${record.device}, ${record.way}, site ${record.site}`);
-    pair("When it decided", new Date(record.at).toLocaleString());
-    pair("Trace", `${record.trace.length} edges of ${record.beams} beams over ${record.span_ms.toLocaleString("en")} ms${record.whole ? "" : "; it is full, so the passage may have gone on"}`);
-    this.list.classList.add("whole");
-    pair("What really happened", truthWords(record.truth));
-    this.list.replaceChildren(list);
   }
 }
 

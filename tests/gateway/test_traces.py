@@ -1,0 +1,91 @@
+"""Recorded traces over HTTP: beams and nothing else, what the gateway still knows of them, none of a physical gate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.gateway.conftest import Whole
+from tests.gateway.support import NOON_MS, irregular, layout, passage, scene, sealed, text
+from tests.support import wait_until
+
+Json = dict[str, Any]
+
+
+def test_traces_are_listed_the_latest_first_and_in_pages(whole: Whole) -> None:
+    gate, other = whole.peer("gate-1"), whole.peer("gate-2")
+    gate.send([irregular(at=NOON_MS + 10 * n) for n in range(5)] + [passage()], 0)
+    other.send([irregular(at=NOON_MS + 10 * n, what="jump") for n in range(3)], 0)
+    gate.wait_stored(1, 6)
+    other.wait_stored(1, 3)
+    found: list[Json] = []
+    cursor: Json = {}
+    while True:
+        page = whole.http.get("/v1/replays/traces", params={"limit": 3} | cursor).json()
+        found += page["items"]
+        if page["next"] is None:
+            break
+        cursor = {"cursor": page["next"]}
+    told = [(one["at"], one["device"]) for one in found]
+    assert told == sorted(told, reverse=True) and len(set(told)) == 8
+    assert found[0]["edges"] == 3 and found[0]["span_ms"] == 300
+    only = whole.http.get("/v1/replays/traces", params={"device": "gate-2"}).json()["items"]
+    assert [one["what"] for one in only] == ["jump"] * 3
+    assert whole.http.get("/v1/replays/traces", params={"cursor": "nonsense"}).status_code == 422
+
+
+def test_a_trace_holds_beams_and_nothing_else(whole: Whole) -> None:
+    gate = whole.peer("gate-1")
+    full = [[10 * n, n % 4, n // 4 % 2] for n in range(64)]
+    gate.send([irregular(trace=[[0, 2, 0], [120, 1, 1], [300, 2, 1]]), irregular(trace=full), irregular(trace=[])], 0)
+    gate.wait_stored(1, 3)
+
+    def ask(seq: int) -> Json:
+        found: Json = whole.http.get("/v1/replays/trace", params={"device": "gate-1", "boot": 1, "seq": seq}).json()
+        return found
+
+    first = ask(0)
+    assert first["trace"] == [[0, 2, 0], [120, 1, 1], [300, 2, 1]]
+    assert first["before"] == [0, 0, 1] and first["beams"] == 3, "beam 2 was broken before the trace began"
+    assert (first["span_ms"], first["whole"], first["layout"], first["truth"]) == (300, True, None, None)
+    assert not ask(1)["whole"] and ask(2)["trace"] == []
+    missing = whole.http.get("/v1/replays/trace", params={"device": "gate-1", "boot": 1, "seq": 9})
+    assert missing.status_code == 404 and "no such record any more" in missing.json()["detail"]
+
+
+def test_what_the_gateway_has_seen_live_of_a_record_is_told(whole: Whole) -> None:
+    gate, simulator = whole.peer("gate-1"), whole.peer("simulator")
+    topic = gate.topic("scene")
+
+    def see(**changes: Any) -> None:
+        simulator.publish(topic, sealed(text(scene(hands=[], edges=[], **changes)), simulator.key, topic))
+
+    see(at=NOON_MS - 10_000, truth=[])
+    jumped = [[1, 100, "jumped", "entry", "child", 0]]
+    see(at=NOON_MS + 100, truth=jumped)
+    lane = whole.service.live.lane("gate-1")
+    wait_until(lambda: lane is not None and len(lane.truth) == 1, "the jump was seen")
+    # A record tells of the jump, another of nothing that happened.
+    gate.send([irregular(at=NOON_MS + 50, what="jump"), irregular(at=NOON_MS + 60_000)], 0)
+    gate.wait_stored(1, 2)
+    built = gate.topic("layout")
+    simulator.publish(built, sealed(text(layout()), simulator.key, built))
+
+    def ask(seq: int) -> Json:
+        found: Json = whole.http.get("/v1/replays/trace", params={"device": "gate-1", "boot": 1, "seq": seq}).json()
+        return found
+
+    wait_until(lambda: ask(0)["layout"] is not None and ask(1)["truth"] is not None, "layout and truth are known")
+    assert ask(0)["truth"] == {"result": "caught", "what": "jumped", "figure": "child", "at": NOON_MS}
+    assert ask(1)["truth"] == {"result": "accused_wrongly", "what": None, "figure": None, "at": None}
+    told = ask(0)["layout"]
+    assert told["beams"] == layout()["beams"] and told["arm"] == layout()["arm"] and "v" not in told
+    assert ask(0)["beams"] == 4, "as many as the lane has"
+
+
+def test_a_physical_gate_has_no_trace_and_that_is_said(whole: Whole) -> None:
+    for path, more in (("traces", {}), ("trace", {"boot": 1, "seq": 0})):
+        answer = whole.http.get(f"/v1/replays/{path}", params={"device": "door-1", **more})
+        assert answer.status_code == 404
+        assert "door-1 stands at a physical site" in answer.json()["detail"]
+        assert "nothing to replay, and never will be" in answer.json()["detail"]
+    assert whole.http.get("/v1/replays/trace", params={"device": "gate-9", "boot": 1, "seq": 0}).status_code == 404
