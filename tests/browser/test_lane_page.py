@@ -1,5 +1,5 @@
-"""The page of one lane in a real browser: who is sent goes through, what the gate said stands beside what happened, hands
-meddle and are seen to, nothing of it exists for a physical gate, and the picture is smooth.
+"""The page of one lane in a real browser: who is sent goes through, what the gate said stands beside what happened,
+hands meddle and are seen to, nothing of it exists for a physical gate, and the picture is smooth.
 
 The page is watched as its user sees it; the station behind it is real but for its devices, which run in this process.
 """
@@ -14,6 +14,7 @@ import pytest
 from firmware.lane import turnstile
 from tests.browser.conftest import OpenPage, Watched
 from tests.integration.harness import Whole, sigkill
+from tests.support import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -27,7 +28,8 @@ DRAWN = (
     "() => document.querySelector('.stage-host .side .body') !== null && document.querySelectorAll('.dot').length > 0"
 )
 SENT = """([result, words]) => [...document.querySelectorAll(".pair")].some((pair) => pair.querySelector(".yours")
-  && pair.querySelector(".badge").textContent === result && pair.querySelector(".happened").textContent.includes(words))"""
+  && pair.querySelector(".badge").textContent === result
+  && pair.querySelector(".happened").textContent.includes(words))"""
 BROKEN = "(beam) => document.querySelectorAll('.dot')[beam].classList.contains('broken')"
 PRESSED = "([what, on]) => document.querySelector(`[data-fault='${what}']`).getAttribute('aria-pressed') === on"
 STATE = "(state) => document.querySelector('gateline-lane').dataset.state === state"
@@ -77,7 +79,8 @@ def test_a_jumper_is_caught_and_one_sees_by_what(station: Whole, open_page: Open
     assert link is not None and link.startswith("/replay?device=gate-1&boot=1&seq=")
     page.until("() => document.querySelectorAll('.timeline .bar.told').length === 4")
     page.until(
-        "() => /^Of [0-9]+ who evaded, [0-9]+ w(as|ere) caught/.test(document.querySelector('.meter.evaded p').textContent)"
+        "() => /^Of [0-9]+ who evaded, [0-9]+ (was|were) caught/"
+        ".test(document.querySelector('.meter.evaded p').textContent)"
     )
     assert page.page.locator("a[href='/results']").first.is_visible()
     assert page.complaints == []
@@ -97,6 +100,10 @@ def test_a_commuter_passes_and_is_accused_of_nothing(station: Whole, open_page: 
 
 def test_a_broken_beam_is_an_intrusion_until_it_is_free(station: Whole, open_page: OpenPage) -> None:
     page = lane(station, open_page)
+    # In an empty lane, so that nobody's right of way covers what stands there.
+    station.station.stop_arrivals()
+    wait_until(station.station.idle, "all riders are through", timeout_s=60)
+    page.until(STATE, "locked")
     page.page.select_option(".beam-choice select", "1")
     page.page.click("[data-fault=beam]")
     page.until(PRESSED, ["beam", "true"])
@@ -185,7 +192,7 @@ def test_thirty_pictures_a_second(station: Whole, open_page: OpenPage) -> None:
 def test_nodes_are_kept_and_bounded(station: Whole, open_page: OpenPage) -> None:
     """A page that is left open doesn't grow."""
     page = lane(station, open_page)
-    page.until("() => document.querySelectorAll('.pair').length >= 6")
+    page.until("() => document.querySelectorAll('.pair').length >= 3")
     assert page.page.evaluate("document.querySelectorAll('gateline-lane *').length") < 2500
     assert page.page.evaluate("document.querySelectorAll('.timeline .bar').length") < 200
 
@@ -199,7 +206,9 @@ def test_less_motion_is_respected(station: Whole, open_page: OpenPage) -> None:
           const people = document.querySelector(".stage-host .side");
           new MutationObserver((changes) => { if (changes.length) count += 1; })
             .observe(people, { subtree: true, attributes: true, childList: true });
-          requestAnimationFrame(function frame(now) { if (now - begun < 4000) requestAnimationFrame(frame); else done(count); });
+          requestAnimationFrame(function frame(now) {
+            if (now - begun < 4000) requestAnimationFrame(frame); else done(count);
+          });
         })"""
     )
     assert pictures <= 6, "the picture changes once a second"
