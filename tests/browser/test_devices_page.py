@@ -5,6 +5,7 @@ Devices run in this process; the gateway is a process of its own. What a row say
 
 import re
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -124,7 +125,7 @@ def test_it_looks_right_and_shows_nothing_personal(
     make_station: MakeStation, open_page: OpenPage, screenshots: Path, size: str, scheme: str
 ) -> None:
     whole = make_station(4, speed=5)
-    options = {"viewport": PHONE if size == "phone" else WALL, "color_scheme": scheme}
+    options: dict[str, Any] = {"viewport": PHONE if size == "phone" else WALL, "color_scheme": scheme}
     page = open_devices(whole, open_page, **options)
     page.until(ALL_HEARD, 4)
     cut(whole, "gate-3")
