@@ -17,10 +17,9 @@ BENCHES: dict[str, Callable[[], Report]] = {
     "riders": simulation.riders,
     "fleet": fleet.run,
     "passes": passes.run,
-    "pages": pages.run,
     "page_start": page_start.run,
 }
-LONG: dict[str, Callable[[], Report]] = {"metro": simulation.metro, "spending": spending.run}
+LONG: dict[str, Callable[[], Report]] = {"metro": simulation.metro, "spending": spending.run, "pages": pages.run}
 """Benches that take minutes: run only when named."""
 
 

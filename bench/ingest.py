@@ -93,7 +93,7 @@ def _publish(
     client.loop_stop()
 
 
-def timed(path: Path, table: str, events: int, publish: Callable[[], None]) -> float:
+def _timed(path: Path, table: str, events: int, publish: Callable[[], None]) -> float:
     """Events a second until `table` in the database at `path` holds them all."""
     pause = threading.Event()
     with sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=30) as database:
@@ -127,7 +127,7 @@ def ours(per_message: int) -> float:
         try:
             backend.start_broker()
             backend.start_gateway()
-            return timed(
+            return _timed(
                 backend.database_path, "passages", _EVENTS_OURS, publisher(settings, _EVENTS_OURS, per_message)
             )
         finally:
@@ -149,7 +149,7 @@ def plain(journal: str) -> float:
                     assert script.stdout is not None
                     if script.stdout.readline() != "ready\n":
                         raise RuntimeError("the plain script did not start")
-                    return timed(path, "events", _EVENTS_PLAIN, publisher(settings["gate-1"], _EVENTS_PLAIN, 1))
+                    return _timed(path, "events", _EVENTS_PLAIN, publisher(settings["gate-1"], _EVENTS_PLAIN, 1))
                 finally:
                     script.terminate()
         finally:

@@ -1,209 +1,398 @@
-"""What open pages cost: durable events a second with and without fifty pages that are looked at.
+"""What fifty open pages cost the ingest: events a second stored by the real gateway, with and without them.
 
-Beside each measurement the gateway is shown eight moving lanes, ten scenes a second each. The pages are held open by a
-process of its own, each as a browser holds one: its document fetched, its socket connected and shaken hands with, its
-live stream read to the last byte. Half show the overview, half a lane each. Peer: the same without pages. All else is
-as in the bench of ingest (bench/ingest.py): the real gateway in its own process, timed from the first message
-published to the last row found in the database file.
+The pages are held by a process of their own that does what an open page does and nothing more: it fetches the page
+once, holds NiceGUI's socket with the handshake, the pongs and the acknowledgements of its browser client, and reads the
+page's stream of events: `/v1/live` with half of them, `/v1/live/{device}` with the others. It draws nothing. Whether
+pages are open or not, a simulator's process says ten scenes a second for each of eight lanes, so that the streams have
+something to tell, and events come one a message, as fast as they are acknowledged. Each measure has a gateway of its
+own; who goes first takes turns.
+
+All share the machine's cores, the holder of the pages too, so the rate tells what somebody would see who has all of it
+on one small machine. What the gateway itself spends is told by its own processor time for one event.
 """
 
+import ast
 import asyncio
+import json
 import multiprocessing
+import os
 import re
+import sqlite3
+import statistics
 import tempfile
 import threading
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
-import httpx
-import paho.mqtt.client as mqtt
-import websockets
-from paho.mqtt.enums import CallbackAPIVersion
+import aiohttp
+from rich.console import Console
+from rich.table import Table
 
-from bench.harness import Bench, interleaved
-from bench.ingest import publisher, timed
-from firmware.report.seal import Seal
+from bench.harness import written
+from bench.ingest import publisher
 from gateway.embedded import EmbeddedGateway
+from simulator.scene import frame
+from simulator.scene.publisher import ScenePublisher
 
-PAGES = 50
-LANES = 8
-ROUNDS = 5
-_EVENTS = 16_000
-_PER_BATCH = 16
-_SCENE_S = 0.1
+_LANES = [f"gate-{number}" for number in range(1, 9)]
+_PAGES = 50
+_ROUNDS = 6
+_EVENTS = 20_000
 _LIMIT_S = 120.0
-_CLIENT = re.compile(r"""["']?client_id["']?\s*:\s*["']([0-9a-f-]{36})["']""")
-
+_FRAME_S = 0.1
+_ACK_S = 3.0
+_BEAMS_MM = (0, 140, 280, 420)
+_WALK_MM_PER_FRAME = 120
+_FROM_MM, _TO_MM, _DEEP_MM = -1_000, 1_600, 260
 _LAYOUT = (
-    '{"v":1,"way":"entry","make":"paddle","detector":"ordered","beams":[[0,900],[150,900],[300,900],[450,900]],'
-    '"arm":[225,1000,300],"stand_mm":-300,"queue_mm":-1000,"away_mm":1000,"width_mm":550}'
+    b'{"v":1,"way":"entry","make":"paddle","detector":"ordered","beams":[[0,900],[140,300],[280,900],[420,1150]],'
+    b'"arm":[600,1100,220],"stand_mm":-300,"queue_mm":-1000,"away_mm":1000,"width_mm":550}'
 )
-_PARTS = '[["torso",0,300,890,1400],["head",50,200,1400,1700],["thighs",0,300,480,890],["leg",-170,120,0,480]]'
+_PARTS = '["torso",0,260,600,1450],["head",20,210,1450,1720],["leg",30,140,0,620],["suitcase",290,420,60,560]'
+_QUERY = re.compile(r"query: (\{.*?\}),$", re.MULTILINE)
 
 
-def _scene(n: int, at_ms: int) -> str:
-    """One of a body that walks through, its beams breaking and clearing."""
-    front_mm = n * 134 % 2_600 - 1_200
-    beams = [int(0 <= front_mm - 150 * beam <= 300) for beam in range(4)]
-    edges = ",".join(f"[{n * 2 + k},{ago},{k},{beams[k]}]" for k, ago in ((0, 90), (1, 40)))
-    return (
-        f'{{"v":1,"at":{at_ms},"state":"passing","arm":100,"lamp":"wait","beams":{str(beams).replace(" ", "")},'
-        f'"waiting":2,"bodies":[[{n // 20},{front_mm},0,0,0,{_PARTS}],[{n // 20 + 1},-300,0,0,0,{_PARTS}]],'
-        f'"edges":[{edges}],"truth":[],"hands":[]}}'
-    )
+class _Walk:
+    """One lane where somebody walks through again and again, and somebody waits."""
+
+    def __init__(self, ahead: int) -> None:
+        self._front_mm = _FROM_MM + ahead * 300
+        self._number = 1
+        self._beams = [0] * len(_BEAMS_MM)
+        self._edges: list[frame.Edge] = []
+        self._seen: list[frame.Seen] = []
+        self._told = 0
+
+    def scene(self, now_ms: int) -> bytes:
+        """The next frame."""
+        self._front_mm += _WALK_MM_PER_FRAME
+        if self._front_mm > _TO_MM:
+            self._seen = [frame.Seen(self._number, now_ms, "passed", "entry", "suitcase", 0)]
+            self._front_mm = _FROM_MM
+            self._number += 1
+        for beam, at_mm in enumerate(_BEAMS_MM):
+            blocked = int(self._front_mm - _DEEP_MM <= at_mm <= self._front_mm)
+            if blocked != self._beams[beam]:
+                self._beams[beam] = blocked
+                self._told += 1
+                self._edges = [*self._edges[-63:], frame.Edge(self._told, now_ms, beam, blocked)]
+        bodies = f"[{self._number},{self._front_mm},0,0,0,[{_PARTS}]],[{self._number + 1},-1000,0,0,0,[{_PARTS}]]"
+        shown = frame.look("released", 100, "go", self._beams, 2, bodies)
+        return frame.scene(now_ms, shown, frame.recent(now_ms, self._edges, self._seen), "")
 
 
-def _show(settings: dict[str, Any], stop: threading.Event) -> threading.Thread:
-    """Shows all lanes until told to stop."""
-    seal, broker = Seal(bytes.fromhex(settings["key"])), settings["broker"]
-    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="bench-simulator")
-    client.username_pw_set(broker["user"], broker["password"])
-    client.connect("127.0.0.1", broker["port"])
-    client.loop_start()
-
-    def say(lane: int, channel: str, body: str) -> None:
-        topic = f"gateline/1/bench/gate-{lane}/{channel}"
-        client.publish(topic, seal.close(topic, body.encode()), retain=channel == "layout")
-
-    def run() -> None:
-        for lane in range(1, LANES + 1):
-            say(lane, "layout", _LAYOUT)
-        n = 0
-        while not stop.wait(_SCENE_S):
-            n += 1
-            for lane in range(1, LANES + 1):
-                say(lane, "scene", _scene(n + lane, time.time_ns() // 1_000_000))
-        client.disconnect()
-        client.loop_stop()
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    return thread
+def _say_scenes(settings: dict[str, Any], connected: Event, stop: Event) -> None:
+    """The simulator's process."""
+    sender = ScenePublisher(settings, dict.fromkeys(_LANES, _LAYOUT), lambda topic, payload: None)
+    walks = {name: _Walk(number) for number, name in enumerate(_LANES)}
+    due = time.monotonic()
+    while not stop.wait(max(0.0, due - time.monotonic())):
+        due += _FRAME_S
+        if not sender.connected:
+            continue
+        for name, walk in walks.items():
+            sender.publish(name, walk.scene(time.time_ns() // 1_000_000))
+        connected.set()
+    sender.close()
 
 
-async def _socket(url: str, page: str, ready: asyncio.Event, seen: dict[str, int]) -> None:
-    """What the page's own script does: engine.io 4 over a websocket, with the handshake in the query."""
-    found = _CLIENT.search(page)
-    if found is None:
-        raise RuntimeError("the page doesn't name its client")
-    query = (
-        f"EIO=4&transport=websocket&client_id={found[1]}&next_message_id=0&document_id={uuid.uuid4()}"
-        f"&tab_id={uuid.uuid4()}&implicit_handshake=true"
-    )
-    address = url.replace("http://", "ws://") + f"/_nicegui_ws/socket.io/?{query}"
-    async with websockets.connect(address, max_size=None) as connection:
-        await connection.recv()
-        await connection.send("40")
-        async for message in connection:
-            text = message if isinstance(message, str) else ""
-            if text.startswith("40"):
-                ready.set()
-            elif text.startswith("44"):
-                raise RuntimeError(f"the gateway refused a page's socket: {text}")
-            elif text == "2":
-                await connection.send("3")
-            seen["messages"] += 1
+@dataclass
+class _Held:
+    """What one page has got."""
+
+    path: str
+    stream: str
+    first: bool = False
+    socket: bool = False
+    events: int = 0
+    event_bytes: int = 0
+    messages: int = 0
+    next_id: int = 0
 
 
-async def _stream(http: httpx.AsyncClient, path: str, ready: asyncio.Event, seen: dict[str, int]) -> None:
-    async with http.stream("GET", path, timeout=None) as answer:
+async def _hold_socket(session: aiohttp.ClientSession, held: _Held, query: dict[str, Any]) -> None:
+    asked = {name: json.dumps(value).strip('"') for name, value in query.items()}
+    asked |= {"document_id": str(uuid.uuid4()), "tab_id": str(uuid.uuid4()), "old_tab_id": "null"}
+    asked |= {"EIO": "4", "transport": "websocket"}
+    held.next_id = int(query["next_message_id"])
+    acknowledged, acknowledge_at = -1, time.monotonic() + _ACK_S
+    async with session.ws_connect("/_nicegui_ws/socket.io/", params=asked, max_msg_size=0) as socket:
+        async for message in socket:
+            said = str(message.data)
+            if said.startswith("0"):
+                await socket.send_str("40")
+            elif said.startswith("40"):
+                held.socket = True
+            elif said == "2":
+                await socket.send_str("3")
+            elif said.startswith("42"):
+                held.messages += 1
+                _, told = json.loads(said[2:])
+                if isinstance(told, dict) and "_id" in told:
+                    held.next_id = int(told["_id"]) + 1
+            else:
+                raise RuntimeError(f"the socket of {held.path} said {said[:200]}")
+            if time.monotonic() >= acknowledge_at and held.next_id > acknowledged:
+                acknowledged, acknowledge_at = held.next_id, time.monotonic() + _ACK_S
+                ack = {"client_id": query["client_id"], "next_message_id": held.next_id}
+                await socket.send_str("42" + json.dumps(["ack", ack]))
+    raise RuntimeError(f"the socket of {held.path} ended")
+
+
+async def _hold_stream(session: aiohttp.ClientSession, held: _Held) -> None:
+    async with session.get(held.stream, headers={"Accept": "text/event-stream"}) as answer:
         answer.raise_for_status()
-        async for chunk in answer.aiter_bytes():
-            ready.set()
-            seen["chunks"] += 1
-            seen["bytes"] += len(chunk)
+        async for chunk in answer.content.iter_any():
+            held.events += chunk.count(b"data: ")
+            held.event_bytes += len(chunk)
+            held.first = held.first or held.events > 0
+    raise RuntimeError(f"the stream {held.stream} ended")
 
 
-async def _look(url: str, opened: Event, stop: Event) -> dict[str, int]:
-    seen = {"messages": 0, "chunks": 0, "bytes": 0}
-    limits = httpx.Limits(max_connections=None)
-    async with httpx.AsyncClient(base_url=url, limits=limits, timeout=_LIMIT_S) as http, asyncio.TaskGroup() as group:
-        tasks, readies = [], []
-        for number in range(PAGES):
-            lane = "" if number % 2 else f"gate-{number % LANES + 1}"
-            page = await http.get(f"/lane/{lane}" if lane else "/")
-            page.raise_for_status()
-            shaken, streaming = asyncio.Event(), asyncio.Event()
-            readies += [shaken, streaming]
-            tasks.append(group.create_task(_socket(url, page.text, shaken, seen)))
-            stream = f"/v1/live/{lane}" if lane else "/v1/live"
-            tasks.append(group.create_task(_stream(http, stream, streaming, seen)))
-        await asyncio.wait_for(asyncio.gather(*(one.wait() for one in readies)), _LIMIT_S)
-        seen.update(dict.fromkeys(seen, 0))
-        opened.set()
-        await asyncio.to_thread(stop.wait)
-        told = dict(seen)
-        for task in tasks:
-            task.cancel()
-        return told
+async def _hold(session: aiohttp.ClientSession, held: _Held) -> None:
+    """One page, until it is cancelled."""
+    async with session.get(held.path) as answer:
+        answer.raise_for_status()
+        found = _QUERY.search(await answer.text())
+    if found is None:
+        raise RuntimeError(f"{held.path} is no NiceGUI page")
+    # As NiceGUI writes it into the page's script: Python's own form, for which the script has a constant True.
+    query = ast.literal_eval(found[1])
+    async with asyncio.TaskGroup() as both:
+        both.create_task(_hold_socket(session, held, query))
+        both.create_task(_hold_stream(session, held))
 
 
-def _pages(url: str, opened: Event, stop: Event, told: Connection) -> None:
-    """The pages' process."""
-    told.send(asyncio.run(_look(url, opened, stop)))
+async def _hold_all(url: str, ready: Event, measure: Connection) -> None:
+    pages = [
+        _Held("/", "/v1/live") if number % 2 else _Held(f"/lane/{lane}", f"/v1/live/{lane}")
+        for number, lane in ((number, _LANES[number // 2 % len(_LANES)]) for number in range(_PAGES))
+    ]
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=_LIMIT_S, sock_read=_LIMIT_S)
+    connector = aiohttp.TCPConnector(limit=0)
+    headers = {"Origin": url}
+
+    async def watch() -> None:
+        while not all(page.first and page.socket for page in pages):
+            await asyncio.sleep(0.05)
+        ready.set()
+        # Twice: where the measured stretch begins, and where it ends.
+        for _ in range(2):
+            await asyncio.to_thread(measure.recv)
+            measure.send([sum(getattr(page, name) for page in pages) for name in ("events", "event_bytes", "messages")])
+        raise _Done
+
+    async with (
+        aiohttp.ClientSession(url, timeout=timeout, connector=connector, headers=headers) as session,
+        asyncio.TaskGroup() as group,
+    ):
+        for page in pages:
+            group.create_task(_hold(session, page))
+        group.create_task(watch())
 
 
-def measure(pages: bool, seen: dict[str, list[float]]) -> float:
-    """Events a second, beside open pages or without; what the pages got a second is added to `seen`."""
+class _Done(Exception):
+    """Ends the holder's tasks."""
+
+
+def _hold_pages(url: str, ready: Event, measure: Connection) -> None:
+    """The process that holds the pages. A page that is lost ends it, and with it the bench."""
+    try:
+        asyncio.run(_hold_all(url, ready, measure))
+    except* _Done:
+        pass
+
+
+class _Pages:
+    """Fifty pages, held by another process."""
+
+    def __init__(self, url: str) -> None:
+        context = multiprocessing.get_context("spawn")
+        ready = context.Event()
+        self._pipe, other = context.Pipe()
+        self._process = context.Process(target=_hold_pages, args=(url, ready, other), daemon=True)
+        self._process.start()
+        if not _until(ready, self._process):
+            raise RuntimeError(f"{_PAGES} pages could not be opened")
+
+    def counts(self) -> list[int]:
+        """Events of streams, their bytes, and messages of sockets, of all pages so far; all must be held still."""
+        if not self._process.is_alive():
+            raise RuntimeError("a page was lost on the way")
+        self._pipe.send(None)
+        if not self._pipe.poll(_LIMIT_S):
+            raise RuntimeError("the pages did not answer")
+        found: list[int] = self._pipe.recv()
+        return found
+
+    def close(self) -> None:
+        self._process.join(5)
+        self._process.kill()
+        self._process.join()
+
+
+def _until(ready: Event, process: Any) -> bool:
+    deadline = time.monotonic() + _LIMIT_S
+    while time.monotonic() < deadline:
+        if ready.wait(0.2):
+            return True
+        if not process.is_alive():
+            return False
+    return False
+
+
+@contextmanager
+def _scenes(settings: dict[str, Any]) -> Iterator[None]:
+    context = multiprocessing.get_context("spawn")
+    connected, stop = context.Event(), context.Event()
+    process = context.Process(target=_say_scenes, args=(settings, connected, stop), daemon=True)
+    process.start()
+    try:
+        if not _until(connected, process):
+            raise RuntimeError("the simulator did not connect")
+        yield
+    finally:
+        stop.set()
+        process.join(5)
+        process.kill()
+        process.join()
+
+
+def _processor_s(pid: int) -> float:
+    """Processor time that a process has had, its threads together."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@dataclass
+class Measured:
+    """One stretch: ``events`` stored in ``seconds``, and what the gateway and the pages did meanwhile."""
+
+    seconds: float
+    processor_s: float
+    page_events: int = 0
+    page_bytes: int = 0
+    socket_messages: int = 0
+
+    @property
+    def rate(self) -> float:
+        """Events stored a second."""
+        return _EVENTS / self.seconds
+
+    @property
+    def cost_us(self) -> float:
+        """Processor time of the gateway for one event, microseconds."""
+        return self.processor_s / _EVENTS * 1e6
+
+
+def measured(pages: bool) -> Measured:
+    """Events through a gateway of its own, with or without pages."""
     with tempfile.TemporaryDirectory() as folder:
         backend = EmbeddedGateway(Path(folder) / "data")
-        settings = backend.provision("bench", [f"gate-{n + 1}" for n in range(LANES)])
-        stop_scenes = threading.Event()
-        context = multiprocessing.get_context("spawn")
-        opened, stop = context.Event(), context.Event()
-        hears, says = context.Pipe(duplex=False)
-        process = None
+        settings = backend.provision("bench", _LANES)
         try:
             backend.start_broker()
             url = backend.start_gateway()
-            shown = _show(settings["simulator"], stop_scenes)
-            if pages:
-                process = context.Process(target=_pages, args=(url, opened, stop, says), daemon=True)
-                process.start()
-                if not opened.wait(_LIMIT_S):
-                    raise RuntimeError("the pages did not open")
-            rate = timed(backend.database_path, "passages", _EVENTS, publisher(settings["gate-1"], _EVENTS, _PER_BATCH))
-            if process is not None:
-                stop.set()
-                if not hears.poll(_LIMIT_S):
-                    raise RuntimeError("the pages did not tell what they got")
-                for name, value in hears.recv().items():
-                    seen.setdefault(name, []).append(value * rate / _EVENTS)
-                process.join(_LIMIT_S)
-            stop_scenes.set()
-            shown.join(_LIMIT_S)
-            return rate
+            with _scenes(settings["simulator"]):
+                return _stretch(backend, settings["gate-1"], _Pages(url) if pages else None)
         finally:
-            stop_scenes.set()
-            stop.set()
-            if process is not None and process.is_alive():
-                process.terminate()
             backend.stop()
 
 
-def run() -> Bench:
-    bench = Bench(
-        "pages",
-        "durable events per second, broker to database",
-        f"{_EVENTS} events, {_PER_BATCH} a message, while {LANES} lanes are shown ten times a second. {PAGES} pages in "
-        "a process of their own: half the overview, half a lane, each with its socket and its stream.",
-    )
-    seen: dict[str, list[float]] = {}
-    interleaved(
-        bench,
-        ROUNDS,
-        {
-            "no page open (peer)": lambda: measure(False, seen),
-            f"{PAGES} pages open": lambda: measure(True, seen),
-        },
-    )
-    told = {name: round(sum(values) / len(values)) for name, values in seen.items()}
-    bench.note += (
-        f" All pages together got {told['messages']:,} messages over sockets, {told['chunks']:,} events of streams and "
-        f"{told['bytes'] / 1_000_000:.1f} MB a second."
-    )
-    return bench
+def _stretch(backend: EmbeddedGateway, settings: dict[str, Any], pages: _Pages | None) -> Measured:
+    pid = backend.gateway_pid
+    assert pid is not None
+    try:
+        publish = publisher(settings, _EVENTS, 1)
+        before = pages.counts() if pages else [0, 0, 0]
+        processor_s = _processor_s(pid)
+        seconds = _timed(backend.database_path, publish)
+        processor_s = _processor_s(pid) - processor_s
+        after = pages.counts() if pages else [0, 0, 0]
+    finally:
+        if pages:
+            pages.close()
+    return Measured(seconds, processor_s, *(b - a for a, b in zip(before, after, strict=True)))
+
+
+def _timed(path: Path, publish: Any) -> float:
+    """Seconds until the database at `path` holds all events; the watermark is committed with the rows."""
+    pause = threading.Event()
+    with sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=30) as database:
+        started = time.perf_counter()
+        publish()
+        while True:
+            row = database.execute("SELECT watermark FROM boots WHERE device = 'gate-1'").fetchone()
+            if row is not None and row[0] >= _EVENTS:
+                break
+            if time.perf_counter() - started > _LIMIT_S:
+                raise RuntimeError(f"the events were not stored within {_LIMIT_S:.0f} s")
+            pause.wait(0.01)
+        seconds = time.perf_counter() - started
+        stored = database.execute("SELECT count(*) FROM passages").fetchone()[0]
+        if stored != _EVENTS:
+            raise RuntimeError(f"{stored} of {_EVENTS} events are stored")
+        return seconds
+
+
+@dataclass
+class PagesReport:
+    """Both rows, round by round."""
+
+    without: list[Measured] = field(default_factory=list)
+    held: list[Measured] = field(default_factory=list)
+
+    def ratios(self) -> list[float]:
+        """Of each round: the rate with pages over the one without."""
+        return [b.rate / a.rate for a, b in zip(self.without, self.held, strict=True)]
+
+    def report(self, console: Console) -> Path:
+        """Print the table, write `out/bench-pages.json`, return its path."""
+        ratios = self.ratios()
+        note = (
+            f"{_EVENTS} events, one a message; {len(_LANES)} lanes with ten scenes a second; the pages are held by a "
+            "process of its own on the same cores. Ratio: the median of the rounds' own."
+        )
+        table = Table(title="pages: durable events per second", caption=note, caption_justify="left")
+        for title in ("", "median", "min", "max", "ratio", "gateway's CPU an event, µs"):
+            table.add_column(title, justify="left" if not title else "right")
+        rows = []
+        for name, found, ratio in (
+            ("no page open (peer)", self.without, 1.0),
+            (f"{_PAGES} pages open", self.held, statistics.median(ratios)),
+        ):
+            rates, costs = [one.rate for one in found], [one.cost_us for one in found]
+            median, cost = statistics.median(rates), statistics.median(costs)
+            table.add_row(
+                name, f"{median:,.0f}", f"{min(rates):,.0f}", f"{max(rates):,.0f}", f"{ratio:.3f}", f"{cost:,.0f}"
+            )
+            rows.append({"row": name, "rates": rates, "median": median, "ratio": ratio, "cpu_us_an_event": costs})
+        rows[1]["ratios"] = ratios
+        seconds = sum(one.seconds for one in self.held)
+        per_page = {
+            "events_a_second": sum(one.page_events for one in self.held) / seconds / _PAGES,
+            "kilobytes_a_second": sum(one.page_bytes for one in self.held) / seconds / _PAGES / 1000,
+            "socket_messages_a_second": sum(one.socket_messages for one in self.held) / seconds / _PAGES,
+        }
+        rows[1]["per_page"] = per_page
+        console.print(table)
+        console.print(
+            f"ratio by rounds: {', '.join(f'{one:.3f}' for one in ratios)}; each page got "
+            + ", ".join(f"{value:.1f} {name.replace('_', ' ')}" for name, value in per_page.items())
+        )
+        return written("pages", {"unit": "durable events per second", "note": note}, rows)
+
+
+def run() -> PagesReport:
+    found = PagesReport()
+    for number in range(_ROUNDS):
+        for pages in (False, True) if number % 2 == 0 else (True, False):
+            (found.held if pages else found.without).append(measured(pages))
+    return found

@@ -110,6 +110,8 @@ def summary_table(summary: Summary) -> RenderableType:
         (summary.gaps, "gaps"),
         (summary.lost, "lost"),
         (summary.invented, "invented"),
+        (summary.irregular, "irregular passages reported"),
+        (summary.misjudged, "by so much gates were wrong about their riders"),
         *([(summary.meddled, "explained by hands in the beams")] if summary.meddled else []),
         (summary.cash_off_cents, "cents too many or too few in the kiosks"),
         (summary.declined_located, f"of {summary.declined} riders who said no can be placed at one gate and time"),

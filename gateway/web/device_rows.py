@@ -148,7 +148,7 @@ REASONS: Final[Mapping[str, Words]] = {
     ),
     "out_of_sequence": Words(
         "A record began below what is stored already and ended above it.",
-        "The device's storage or the database was put back to an older state: look at its gaps and restart it.",
+        "Its storage or the database was put back to an older state: empty its storage, and add it under a new name.",
     ),
 }
 """For every reason of docs/protocol.md; a test holds the two together."""

@@ -5,13 +5,16 @@ Devices run in this process; the gateway is a process of its own. What a row say
 
 import re
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from gateway.devices.provisioning import Provisioning
 from gateway.embedded import EmbeddedGateway
 from gateway.store.database import Database
 from gateway.store.directory import Directory
+from simulator.devices.process import micropython_available
 from tests.browser.conftest import MakeStation, OpenPage, Watched
 from tests.integration.harness import Whole
 
@@ -34,12 +37,11 @@ SAME = """() => window.neverReloaded === true
 NO_OVERFLOW = "() => document.documentElement.scrollWidth <= innerWidth"
 
 
-def kill(whole: Whole, device: str) -> None:
-    whole.station.loop.call(whole.lane(device).power_off)
-
-
-def boot(whole: Whole, device: str) -> None:
-    whole.station.loop.call(whole.lane(device).power_on)
+def cut(whole: Whole, device: str, *, on: bool = True) -> None:
+    """Cut a device's network, or restore it, as a page's button does."""
+    order = {"do": "network", "what": "", "on": on}
+    answer = httpx.post(f"{whole.url.rstrip('/')}/v1/devices/{device}/world", json=order, timeout=20)
+    assert answer.status_code == 202, answer.text
 
 
 def open_devices(whole: Whole, open_page: OpenPage, path: str = "devices", **options: object) -> Watched:
@@ -48,15 +50,38 @@ def open_devices(whole: Whole, open_page: OpenPage, path: str = "devices", **opt
     return page
 
 
-def test_a_killed_device_shows_within_seconds_and_is_announced(make_station: MakeStation, open_page: OpenPage) -> None:
-    whole = make_station(3)
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param(
+            "killed",
+            marks=pytest.mark.skipif(not micropython_available(), reason="there is no MicroPython for this processor"),
+        ),
+        "cut off",
+    ],
+)
+def test_a_device_that_falls_silent_shows_within_seconds_and_is_announced(
+    tmp_path: Path, open_page: OpenPage, how: str
+) -> None:
+    whole = Whole(tmp_path, 3, 1, micropython=how == "killed")
+    try:
+        whole.start()
+        _watch_it_fall_silent(whole, open_page, how)
+    finally:
+        whole.close()
+
+
+def _watch_it_fall_silent(whole: Whole, open_page: OpenPage, how: str) -> None:
     page = open_devices(whole, open_page)
     page.until(ALL_HEARD, 3)
     assert page.page.inner_text("#calls-title") == "Nothing needs a hand"
     page.page.evaluate(MARK)
     page.page.evaluate("scrollTo(0, 40)")
     top = page.page.evaluate("document.querySelector('.devices-table').getBoundingClientRect().top")
-    kill(whole, "gate-2")
+    if how == "killed":
+        whole.station.loop.call(whole.lane("gate-2").power_off)  # SIGKILL
+    else:
+        cut(whole, "gate-2")
     page.page.wait_for_function(SAYS, arg=["gate-2", "silent"], timeout=SOON_MS)
     assert page.page.inner_text("#calls-title") == "1 needs a hand"
     called = page.page.inner_text('.calls li[data-device="gate-2"]')
@@ -65,7 +90,10 @@ def test_a_killed_device_shows_within_seconds_and_is_announced(make_station: Mak
     assert live.count() == 1
     assert "silent" in page.page.inner_text('tr[data-device="gate-2"] .link'), "the state is a word, not a colour alone"
     assert page.page.evaluate("document.querySelector('.devices-table').getBoundingClientRect().top") == top
-    boot(whole, "gate-2")
+    if how == "killed":
+        whole.station.loop.call(whole.lane("gate-2").power_on)
+    else:
+        cut(whole, "gate-2", on=False)
     page.until(SAYS, ["gate-2", "heard"])
     page.until("() => document.querySelector('[role=status]').textContent === 'gate-2 can be heard again.'")
     assert page.page.evaluate(SAME)
@@ -83,7 +111,7 @@ def test_one_device_has_its_own_address_and_history(
     assert page.page.get_attribute("#outbox svg", "role") == "img"
     assert page.page.get_attribute("#outbox svg", "aria-label").startswith("Outbox from ")  # type: ignore[union-attr]
     page.until("() => document.body.textContent.includes('It has started.')")
-    kill(whole, "gate-1")
+    cut(whole, "gate-1")
     page.page.wait_for_function("() => document.querySelector('.now').dataset.state === 'silent'", timeout=SOON_MS)
     page.until("() => document.querySelector('#outbox .silence') !== null")
     page.page.screenshot(path=screenshots / "device-wall-dark.png")
@@ -97,10 +125,10 @@ def test_it_looks_right_and_shows_nothing_personal(
     make_station: MakeStation, open_page: OpenPage, screenshots: Path, size: str, scheme: str
 ) -> None:
     whole = make_station(4, speed=5)
-    options = {"viewport": PHONE if size == "phone" else WALL, "color_scheme": scheme}
+    options: dict[str, Any] = {"viewport": PHONE if size == "phone" else WALL, "color_scheme": scheme}
     page = open_devices(whole, open_page, **options)
     page.until(ALL_HEARD, 4)
-    kill(whole, "gate-3")
+    cut(whole, "gate-3")
     page.until(SAYS, ["gate-3", "silent"])
     assert page.page.evaluate(NO_OVERFLOW)
     html = page.page.content()

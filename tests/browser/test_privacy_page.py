@@ -29,7 +29,9 @@ def test_it_says_what_is_kept_and_shows_nobody(
     assert page.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     html = page.page.content()
     assert not any(handle in html for _, _, handle in whole.facts()["passages"])
-    assert re.search(r"\b[0-9a-f]{32,}\b", html) is None
+    assert re.search(r"\b[0-9a-f]{64}\b", html) is None
+    # The notice's own hash is shown by its first sixteen digits.
+    assert re.search(r"\b[0-9a-f]{17,}\b", page.page.inner_html("main")) is None
     said = page.page.inner_text("main")
     assert not re.search(r"\bgate-\d|\bkiosk-\d", said), "by site and day, never by device"
     for figure in page.page.locator(".counts-table td.number").all_inner_texts():

@@ -218,6 +218,22 @@ def test_nothing_else_is_believed(station: LiveStation, gateway: Gateway) -> Non
     wait_until(lambda: hands(gateway) == ["beam 0"], "one is carried out")
 
 
+def test_an_order_that_was_kept_for_later_is_not_carried_out(
+    broker: EmbeddedBroker, gateway: Gateway, tmp_path: Path
+) -> None:
+    gateway.order("fire", retain=True)
+    live = LiveStation(settings(broker.port), {"gate-1": "entry"}, None, tmp_path, seed=1, micropython=False)
+    live.start()
+    try:
+        gateway.order("beam", "1")
+        wait_until(lambda: gateway.of("gate-1", "scene"), "it is there")
+        gateway.order("beam", "1")  # the first may have come too early
+        wait_until(lambda: hands(gateway) == ["beam 1"], "it listens")
+        assert not live.lanes["gate-1"].plant.fire_on
+    finally:
+        live.close()
+
+
 def test_what_is_on_ends_with_the_station(broker: EmbeddedBroker, gateway: Gateway, tmp_path: Path) -> None:
     live = LiveStation(settings(broker.port), {"gate-1": "entry"}, None, tmp_path, seed=1, micropython=False)
     live.start()

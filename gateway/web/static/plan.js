@@ -18,6 +18,7 @@ class Site {
   constructor(parent, name, siteClass) {
     this.root = element("section", parent, undefined, "gateline");
     this.root.dataset.site = name;
+    this.physical = siteClass === "physical";
     const head = element("div", this.root, undefined, "gateline-head");
     const title = element("h2", head, `Site ${name}`);
     title.id = `site-${name}`;
@@ -48,13 +49,16 @@ class Site {
     const rows = Math.ceil(count / perRow), even = Math.ceil(count / rows);
     // Widths of the rows, in usual lanes.
     const widths = Array.from({ length: rows }, (_, n) => this.lanes.slice(n * even, (n + 1) * even).reduce((sum, lane) => sum + lane.half / VIEW.half, 0));
-    const tall = Math.max(240, Math.min(innerHeight * HIGHEST, 900) / Math.min(rows, 2));
+    // A physical site has nothing that moves.
+    const high = this.physical ? HIGHEST / 2 : HIGHEST;
+    const tall = Math.max(240, Math.min(innerHeight * high, 900) / Math.min(rows, 2));
     const px = lying ? 0 : Math.floor(Math.min(WIDEST_PX, (width - 48) / Math.max(...widths), tall * 2 * VIEW.half / (VIEW.right - VIEW.left)));
     const shape = `${lying} ${rows} ${even} ${count} ${px} ${widths.join()}`;
     if (shape === this.shape) return;
     this.shape = shape;
     this.hall.classList.toggle("lying", lying);
-    this.hall.dataset.size = lying ? "" : px < 62 ? "small" : px < 92 ? "middle" : "large";
+    const em = parseFloat(getComputedStyle(this.hall).fontSize);
+    this.hall.dataset.size = lying ? "" : px < 3.5 * em ? "small" : px < 5.8 * em ? "middle" : "large";
     this.hall.style.setProperty("--lane", `${px}px`);
     const rowsNow = Array.from({ length: rows }, (_, n) => this.row(n));
     this.lanes.forEach((lane, n) => { lane.turn(lying); lane.item.style.flexBasis = `calc(var(--lane) * ${lane.half / VIEW.half})`; rowsNow[Math.floor(n / even)].list.append(lane.item); });
@@ -76,6 +80,7 @@ class Site {
 
   count() {
     const ways = this.lanes.filter((lane) => lane.way === "entry").length, all = this.lanes.length;
+    this.root.style.setProperty("--count", Math.max(all, 3));
     say(this.said, `${all} ${all === 1 ? "lane" : "lanes"}: ${ways} in, ${all - ways} out`);
   }
 }
