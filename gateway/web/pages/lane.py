@@ -58,8 +58,8 @@ def register() -> None:
         emulated = here.site_class == EMULATED
         with frame(f"Lane {device}", "", styles=STYLES, scripts=SCRIPTS):
             with Node("div", css="lane-head row"):
-                kind = "real firmware, emulated gate" if emulated else "physical"
-                Node("span", f"{here.site}: {kind}", "soft")
+                kind = "emulated gate, real firmware" if emulated else "physical gate"
+                Node("span", kind, "soft")
                 Node("a", "Its device", href=f"/devices/{quote(device)}")
                 _neighbours(here, [lane for lane in lanes if lane.site == here.site])
             steer = allowed(Action.STEER, here.site_class)

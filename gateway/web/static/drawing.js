@@ -199,7 +199,10 @@ export class LaneDrawing {
     this.beamLines = beams.map(([bx]) => svg("line", { class: "beam", x1: bx, x2: bx, y1: -half, y2: half }, layer));
     this.crowd = svg("g", { class: "people" }, layer);
     const cover = svg("g", {}, layer);
-    this.armAbove = svg("g", { class: `arm ${make}` }, cover);
+    // Wings of a rotor that are outside the lane are in the cage, out of sight.
+    const clip = `lane-${Math.random().toString(36).slice(2)}`;
+    svg("rect", { x: -6000, y: -half, width: 12000, height: 2 * half }, svg("clipPath", { id: clip }, layer));
+    this.armAbove = svg("g", { class: `arm ${make}`, "clip-path": `url(#${clip})` }, cover);
     for (const y of [-half - CABINET_MM, half]) svg("rect", { class: "cabinet", x: from, y, width: to - from, height: CABINET_MM, rx: 60 }, cover);
     svg("rect", { class: "reader", x: from + 40, y: half + 25, width: 130, height: CABINET_MM - 50, rx: 20 }, cover);
     this.lampAbove = svg("g", { class: "lamp", transform: `translate(${to - 170} ${half + CABINET_MM / 2})` }, cover);
