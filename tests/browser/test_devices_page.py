@@ -5,6 +5,7 @@ Devices run in this process; the gateway is a process of its own. What a row say
 
 import re
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -43,7 +44,7 @@ def cut(whole: Whole, device: str, *, on: bool = True) -> None:
     assert answer.status_code == 202, answer.text
 
 
-def open_devices(whole: Whole, open_page: OpenPage, path: str = "devices", **options: object) -> Watched:
+def open_devices(whole: Whole, open_page: OpenPage, path: str = "devices", **options: Any) -> Watched:
     page = open_page(f"{whole.url.rstrip('/')}/{path}", **options)
     page.until("() => document.querySelector('h1') !== null")
     return page
@@ -124,7 +125,7 @@ def test_it_looks_right_and_shows_nothing_personal(
     make_station: MakeStation, open_page: OpenPage, screenshots: Path, size: str, scheme: str
 ) -> None:
     whole = make_station(4, speed=5)
-    options = {"viewport": PHONE if size == "phone" else WALL, "color_scheme": scheme}
+    options: dict[str, Any] = {"viewport": PHONE if size == "phone" else WALL, "color_scheme": scheme}
     page = open_devices(whole, open_page, **options)
     page.until(ALL_HEARD, 4)
     cut(whole, "gate-3")

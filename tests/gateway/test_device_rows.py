@@ -209,7 +209,12 @@ def test_a_gathering_that_fails_is_told_once_and_tried_again(caplog: pytest.LogC
     async def watch() -> None:
         ticker = Ticker(gather, 0.01, "tests")
         heard: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        stop = ticker.listen(lambda value: heard.done() or heard.set_result(value))  # type: ignore[func-returns-value]
+
+        def hear(value: int) -> None:
+            if not heard.done():
+                heard.set_result(value)
+
+        stop = ticker.listen(hear)
         assert await asyncio.wait_for(heard, 10) == 4
         stop()
 
