@@ -58,7 +58,7 @@ class RiderKind(_Part):
 
 
 class Evasion(_Part):
-    """Evaders of one kind."""
+    """Evasions of one kind, and how many of them were noticed."""
 
     evasions: Count
     recall: Share

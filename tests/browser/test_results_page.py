@@ -128,6 +128,7 @@ def test_one_run_says_what_its_scorecard_says(
     waited = said["waiting_s_by_lane"]["in-1"]
     assert f"{waited['mean']:.1f} s, 95 %: {waited['p95']:.0f} s" in lanes
     assert page.locator(f'a[href="/replay?run={KNEE}"]').is_visible()
+    page.evaluate("scrollTo(0, 0)")
     page.screenshot(path=screenshots / "results-light.png")
     assert not watched.complaints
 

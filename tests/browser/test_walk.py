@@ -99,7 +99,8 @@ def through_the_gate(gateline: Watched, pictures: Path, name: str) -> None:
         """() => {
           const own = document.querySelector("[data-lane=gate-1] .person.own");
           const place = own && own.transform.baseVal.consolidate();  // null until it is first drawn
-          return place && place.matrix.e > 350 && Number(document.querySelector("[data-lane=gate-1]").dataset.arm) === 100;
+          const arm = document.querySelector("[data-lane=gate-1]").dataset.arm;
+          return place && place.matrix.e > 350 && Number(arm) === 100;
         }"""
     )
     gateline.page.screenshot(path=pictures / name)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gateway.admission.rules import DAY_MS, Admitted
 from gateway.consent.inventory import sections
 from gateway.devices.provisioning import Provisioning
-from gateway.protocol.records import Consents, Passage, Sales, Tally
+from gateway.protocol.records import Consents, Passage, Record, Sales, Tally
 from gateway.service import Service, Settings
 from gateway.store.database import Database
 from gateway.store.directory import Directory
@@ -113,11 +113,10 @@ def test_what_is_gathered(tmp_path: Path) -> None:
     provisioning.add_device("majestic", "kiosk-1", "emulated", kind="kiosk")
     now_ms = NOW_MS + 500 * DAY_MS
     day_ms = now_ms // DAY_MS * DAY_MS
-    records: list[Passage | Tally] = [Passage(day_ms + n, "entry", "single", f"{n:064x}", 1000) for n in range(23)]
+    records: list[Record] = [Passage(day_ms + n, "entry", "single", f"{n:064x}", 1000) for n in range(23)]
     tally = Tally(day_ms, day_ms + 900_000, 40, 0, 40, 0, 34, 0, 0, 1)
-    records.append(tally)
     with Store(database).transaction() as transaction:
-        transaction.add_records([Admitted("gate-1", 1, n, record) for n, record in enumerate(records)])
+        transaction.add_records([Admitted("gate-1", 1, n, record) for n, record in enumerate((*records, tally))])
         transaction.add_records(
             [
                 Admitted("kiosk-1", 1, 0, Consents(day_ms, day_ms + 900_000, "2026-1", 14, 12)),

@@ -39,6 +39,9 @@ EXACT_MEMBERS = {
     "Spent": "to nullifiers",
     "Tally": "from to entries exits paid free declined irregular notices folds",
 }
+# A scorecard is a gate's: how often it was wrong about synthetic riders. And the sentence that says what there isn't.
+OF_GATES = "scorecard"
+SAID_OF_NOBODY = {"It gives nobody a score, and bars nobody."}
 ANSWERS = {"_Stored", "World"}  # what the gateway says, and never reads
 
 
@@ -62,7 +65,11 @@ def judging(root: Path) -> list[str]:
     found = []
     for room in ("gateway", "firmware"):
         for path in sorted((root / room).rglob("*.py")):
-            found += [f"{path.relative_to(root)}: {name}" for name in names(path) if JUDGING.search(name.lower())]
+            found += [
+                f"{path.relative_to(root)}: {name}"
+                for name in names(path)
+                if JUDGING.search(name.lower().replace(OF_GATES, "")) and name not in SAID_OF_NOBODY
+            ]
     return found
 
 
@@ -79,6 +86,7 @@ def test_no_name_in_the_code_judges_anybody() -> None:
         "settle(trustworthiness=1)",
         'row["offences"] = 1',
         'TABLE = "fare_evaders"',
+        "class RiderScorecardScore: ...",
     ],
 )
 def test_a_planted_judgement_is_found(tmp_path: Path, text: str) -> None:

@@ -59,7 +59,8 @@ def test_the_version_is_of_scenario_and_code(tmp_path: Path, monkeypatch: pytest
 def test_the_process_steps_back_shows_the_bias_and_ends_when_told(tmp_path: Path) -> None:
     beside = DemoStudy(tmp_path / "runs")
     beside.start()
-    assert (process := beside.process) is not None
+    process = beside.process
+    assert process is not None
     pid, ended = process.pid, process.poll
     wait_until(lambda: os.getpriority(os.PRIO_PROCESS, pid) == 19, "it has stepped back")
     wait_until(lambda: ended() is not None, "it is done", timeout_s=100)

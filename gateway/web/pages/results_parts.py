@@ -216,7 +216,7 @@ class _Confusion(Section):
             told = [
                 f"{unmatched.get(name, 0):,} {words}"
                 for name, words in (
-                    ("repeated", "accused an evader once more"),
+                    ("repeated", "were about an evasion already noticed"),
                     ("phantom", "accused nobody at all"),
                     ("spurious", "were about nobody and accused nobody"),
                 )

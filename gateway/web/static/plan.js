@@ -57,7 +57,8 @@ class Site {
     if (shape === this.shape) return;
     this.shape = shape;
     this.hall.classList.toggle("lying", lying);
-    this.hall.dataset.size = lying ? "" : px < 62 ? "small" : px < 92 ? "middle" : "large";
+    const em = parseFloat(getComputedStyle(this.hall).fontSize);
+    this.hall.dataset.size = lying ? "" : px < 3.5 * em ? "small" : px < 5.8 * em ? "middle" : "large";
     this.hall.style.setProperty("--lane", `${px}px`);
     const rowsNow = Array.from({ length: rows }, (_, n) => this.row(n));
     this.lanes.forEach((lane, n) => { lane.turn(lying); lane.item.style.flexBasis = `calc(var(--lane) * ${lane.half / VIEW.half})`; rowsNow[Math.floor(n / even)].list.append(lane.item); });
