@@ -44,7 +44,7 @@ def cut(whole: Whole, device: str, *, on: bool = True) -> None:
     assert answer.status_code == 202, answer.text
 
 
-def open_devices(whole: Whole, open_page: OpenPage, path: str = "devices", **options: object) -> Watched:
+def open_devices(whole: Whole, open_page: OpenPage, path: str = "devices", **options: Any) -> Watched:
     page = open_page(f"{whole.url.rstrip('/')}/{path}", **options)
     page.until("() => document.querySelector('h1') !== null")
     return page
