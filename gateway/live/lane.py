@@ -20,6 +20,7 @@ from gateway.protocol.refusal import Reason
 from gateway.protocol.scenes import Layout, Scene
 
 EDGES_KEPT: Final = 256
+EDGES_TOLD_MS: Final = 12_000
 OUTCOMES_KEPT: Final = 64
 RECORDS_KEPT: Final = 32
 ANEW_MS: Final = 10_000
@@ -137,6 +138,11 @@ class Lane:
         self.records.clear()
         self.records.extend(kept)
 
+    def _latest_edges(self) -> list[dict[str, int]]:
+        """Those of the last EDGES_TOLD_MS: a page that draws them needs no more, ten times a second."""
+        since = 0 if self.scene is None else self.scene.at - EDGES_TOLD_MS
+        return [edge for edge in self.edges if edge["at"] >= since]
+
     def members(self) -> dict[str, Any]:
         """All of the lane, as its own page reads it (docs/protocol.md has the scene's form)."""
         return {
@@ -146,7 +152,7 @@ class Lane:
             "link": self.link,
             "layout": self.layout,
             "scene": self.scene,
-            "edges": list(self.edges),
+            "edges": self._latest_edges(),
             "truth": list(self.truth),
             "records": list(self.records),
             "verdict": None if self.verdict is None or self.scene is None else self.verdict.told(self.scene.at),

@@ -18,15 +18,15 @@ class Node(TextElement):
         if css:
             self.classes(css)
         for name, value in attributes.items():
-            self.attribute(name, value)
+            if value is not False:
+                self.props[_attribute(name)] = value
 
     def attribute(self, name: str, value: str | int | bool) -> Node:
         """Set one attribute; False takes it away."""
-        name = name.rstrip("_").replace("_", "-")
         if value is False:
-            self.props.pop(name, None)
+            self.props.pop(_attribute(name), None)
         else:
-            self.props[name] = value
+            self.props[_attribute(name)] = value
         self.update()
         return self
 
@@ -34,6 +34,10 @@ class Node(TextElement):
         """Show this text; nothing is sent where it is shown already."""
         if text != self.text:
             self.text = text
+
+
+def _attribute(name: str) -> str:
+    return name.rstrip("_").replace("_", "-")
 
 
 def scrolled(name: str, css: str = "") -> Node:

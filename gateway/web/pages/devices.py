@@ -18,7 +18,7 @@ from gateway.web.frame import frame
 from gateway.web.nodes import Node, scrolled
 from gateway.web.parts import change, time_node
 
-ROWS: Final = 50
+ROWS: Final = 25
 """Devices on one page."""
 CALLS: Final = 6
 """Devices that the panel at the top names; of more it tells how many."""

@@ -7,6 +7,9 @@ own in which the pass stays in the browser.
 
 from __future__ import annotations
 
+import re
+from functools import cache
+from html import escape
 from typing import Final
 
 from nicegui import ui
@@ -20,8 +23,8 @@ from gateway.web.nodes import Node, scrolled
 from gateway.web.parts import change, time_node
 from gateway.web.privacy_facts import PrivacyView
 
-ROWS: Final = 70
-"""Rows of a table of counts: seven days of ten sites; more say so."""
+ROWS: Final = 21
+"""Rows of a table of counts: seven days of three sites; more say so."""
 
 GROUPS: Final = (
     ("Riders who agreed", "One row for each of their passages, until it expires or they erase it.", ("passages",)),
@@ -212,14 +215,12 @@ class _Page:
                     "word on why it is there fails. ",
                 )
                 Node("a", "Every field, one by one", href="/inventory")
-            by_name = {section.name: section for section in sections() if section.kind == "tables"}
             for place, (name, about, tables) in enumerate(GROUPS):
                 with Node("details", css="group", open=place == 0):
                     with Node("summary"):
                         Node("strong", name)
                         Node("span", about, "soft")
-                    for table in tables:
-                        _section(by_name[table])
+                    ui.html(_places("tables", tables), sanitize=False)
             for kind, name, about in (
                 ("messages", "On the way", "What devices say, while it passes through the broker, in memory."),
                 ("files", "Files", "The database is one; the others are keys, locks, and the journal of erasures."),
@@ -229,15 +230,12 @@ class _Page:
                     with Node("summary"):
                         Node("strong", name)
                         Node("span", about, "soft")
-                    for section in sections():
-                        if section.kind == kind:
-                            _section(section)
+                    ui.html(_places(kind), sanitize=False)
             Node("h3", "What was refused is never kept")
             Node(
                 "p",
                 "A message that is not as it must be goes to quarantine: its reason, its device and its length are "
-                "counted, "
-                "and its content is thrown away at once, so nothing can be kept by being wrong.",
+                "counted, and its content is thrown away at once, so nothing can be kept by being wrong.",
                 "explained",
             )
 
@@ -301,10 +299,8 @@ class _Page:
             Node(
                 "p",
                 "Some regimes count “turnstile violations” as black marks against a person. This gateway is built so "
-                "that "
-                "misuse needs new code, not a setting. Each sentence has tests that try to break it; the whole list "
-                "with "
-                "the limits of what is promised is in docs/privacy.md, the attacks and what they find in "
+                "that misuse needs new code, not a setting. Each sentence has tests that try to break it; the whole "
+                "list with the limits of what is promised is in docs/privacy.md, the attacks and what they find in "
                 "docs/attacks.md.",
                 "explained",
             )
@@ -356,30 +352,34 @@ NAMES: Final = {
 LANGUAGES: Final = {"en": "English", "de": "German"}
 
 
-def _section(section: Section) -> None:
-    """One place of the inventory: what, how long, who, and its fields with why."""
+@cache
+def _places(kind: str, names: tuple[str, ...] = ()) -> str:
+    """Places of the inventory as HTML: what, how long, who, and their fields with why. All texts are escaped.
+
+    As one text and not as elements: there are more than a thousand of them, none ever changes, and a page is slow to
+    show as many.
+    """
+    chosen = [one for one in sections() if one.kind == kind and (not names or one.name in names)]
+    return "".join(_place(one) for one in sorted(chosen, key=lambda one: names.index(one.name) if names else 0))
+
+
+def _place(section: Section) -> str:
     said = told()[section.kind][section.name]
-    with Node("div", css="place"):
-        with Node("p", css="place-head"):
-            Node("code", section.name)
-            Node("span", _plain(section.about or said.get("why", "")))
-        with Node("dl", css="facts"):
-            Node("dt", "How long")
-            Node("dd", _plain(said["how_long"]))
-            Node("dt", "Who")
-            Node("dd", _plain(said["who"]))
-            if said.get("fields"):
-                Node("dt", "What, and why")
-                with Node("dd"), Node("ul", css="fields"):
-                    for entry in section.entries:
-                        with Node("li"):
-                            Node("code", entry.name)
-                            Node("span", f" {_plain(entry.why)}")
+    fields = "".join(
+        f"<li><code>{escape(entry.name)}</code><span> {_marked(entry.why)}</span></li>" for entry in section.entries
+    )
+    what = f'<dt>What, and why</dt><dd><ul class="fields">{fields}</ul></dd>' if said.get("fields") else ""
+    return (
+        f'<div class="place"><p class="place-head"><code>{escape(section.name)}</code>'
+        f"<span>{_marked(section.about or said.get('why', ''))}</span></p>"
+        f'<dl class="facts"><dt>How long</dt><dd>{_marked(said["how_long"])}</dd>'
+        f"<dt>Who</dt><dd>{_marked(said['who'])}</dd>{what}</dl></div>"
+    )
 
 
-def _plain(text: str) -> str:
-    """A text of the inventory without the marks around its code."""
-    return text.replace("`", "")
+def _marked(text: str) -> str:
+    """A text of the inventory with its `code` marked up."""
+    return re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(text))
 
 
 def register() -> None:

@@ -100,7 +100,7 @@ class History extends HTMLElement {
     this.cursor.setAttribute("visibility", point ? "visible" : "hidden");
     if (point) for (const end of ["x1", "x2"]) this.cursor.setAttribute(end, this.scale.x(Math.min(Math.max(at, point[0]), this.scale.to)));
     const [when, value] = point ?? last ?? [null, null];
-    caption.textContent = value === null ? (last ? "not told" : "Nothing was told yet.") : `${point ? EXACT.format(when) : "now"}: ${this.#unit(value)}`;
+    caption.textContent = value === null ? (last ? "not told" : "Nothing was told yet.") : `${point ? EXACT.format(when) : this.#points.at(-1)[1] === null ? "last" : "now"}: ${this.#unit(value)}`;
   }
 }
 customElements.define("gateline-history", History);
