@@ -72,7 +72,7 @@ def screen(
         )
     )
     addresses = Table.grid(padding=(0, 2))
-    for name, address in (("live page", url), ("kiosk", kiosk_url), ("hold a pass to a gate", gateline_url)):
+    for name, address in (("pages", url), ("kiosk", kiosk_url), ("hold a pass to a gate", gateline_url)):
         addresses.add_row(Text(name, style="dim"), Text(address, style="bold cyan"))
     return Panel(
         Group(addresses, Text(note, style="dim"), table, totals),

@@ -47,8 +47,10 @@ class DeviceHistory:
         """The device has said something with its own seal."""
         if self._silences and self._silences[-1][1] is None:
             self._silences[-1] = (self._silences[-1][0], now_ms)
+            self._health_ms = None  # a silence is not its rhythm
         elif (since_ms := self.silent_since_ms(now_ms)) is not None:
             self._silences.append((since_ms, now_ms))
+            self._health_ms = None
         self._heard_ms = now_ms
 
     def lost(self, now_ms: int) -> None:

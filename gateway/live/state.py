@@ -191,7 +191,7 @@ class LiveState:
             return sorted(gates, key=lambda lane: (lane.site, _natural(lane.device)))
 
     def snapshot(self) -> dict[str, Any]:
-        """All lanes in order of site and name, and the totals, as the live page reads them."""
+        """All lanes in order of site and name, and the totals, as the plan reads them."""
         with self._lock:
             lanes = sorted(self._lanes.values(), key=lambda lane: (lane.site, _natural(lane.device)))
             return {

@@ -68,6 +68,16 @@ def test_lost_is_a_silence_until_it_is_heard_again() -> None:
     assert history.silences(last_ms + 9_000) == ((last_ms, last_ms + 9_000),)
 
 
+def test_a_silence_is_not_taken_for_its_rhythm() -> None:
+    history = DeviceHistory()
+    last_ms = regular(history)
+    back_ms = last_ms + 3_600_000
+    for n in range(2):
+        history.health(back_ms + n * INTERVAL_MS, health())
+    overdue_ms = round(max(OVERDUE_MIN_MS, OVERDUE * INTERVAL_MS))
+    assert history.silent_since_ms(back_ms + INTERVAL_MS + overdue_ms + 1) == back_ms + INTERVAL_MS
+
+
 def test_never_heard_is_not_silent() -> None:
     assert DeviceHistory().silent_since_ms(NOW) is None
 

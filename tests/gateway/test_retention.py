@@ -150,7 +150,8 @@ def test_lane_counts_follow(kept: Kept) -> None:
     kept.now_ms = AT + 7 * DAY
     kept.keeping.sweep()
     kept.keeping.erase([token("ben")])
-    assert kept.live.lane("gate-1") == Lane("majestic", "gate-1", counts=LaneCounts(4, 3, 0, 7))
+    after = kept.live.lane("gate-1")
+    assert after is not None and after.counts == LaneCounts(4, 3, 0, 7)
     row = Admitted("gate-1", 1, 9, passage("eve"))
     kept.live.add_stored([row])
     lane = kept.live.lane("gate-1")
