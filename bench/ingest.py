@@ -61,15 +61,16 @@ client.loop_forever()
 """
 
 
-def _messages(key: bytes, events: int, per_message: int) -> list[tuple[str, bytes]]:
-    """All events as sealed batches of one device."""
+def _messages(key: bytes, events: int, per_message: int, first: int = 0) -> list[tuple[str, bytes]]:
+    """All events as sealed batches of one device, the first with this sequence number."""
     topic = "gateline/1/bench/gate-1/event"
     seal = Seal(key)
     found = []
-    for seq in range(0, events, per_message):
+    end = first + events
+    for seq in range(first, end, per_message):
         batch = [
             records.passage(1_754_400_000_000 + n, "entry", "single", f"{n:064x}", 500)
-            for n in range(seq, min(seq + per_message, events))
+            for n in range(seq, min(seq + per_message, end))
         ]
         found.append((topic, seal.close(topic, records.batch("gate-1", 1, seq, batch))))
     return found
@@ -106,10 +107,10 @@ def _timed(path: Path, table: str, events: int, publish: Callable[[], None]) -> 
         return events / (time.perf_counter() - started)
 
 
-def publisher(settings: dict[str, Any], events: int, per_message: int) -> Callable[[], None]:
-    """Connects a publisher; what it returns makes it start."""
+def publisher(settings: dict[str, Any], events: int, per_message: int, first: int = 0) -> Callable[[], None]:
+    """Connects a publisher of a device's events behind its ``first`` ones; what it returns makes it start."""
     broker = settings["broker"]
-    messages = _messages(bytes.fromhex(settings["key"]), events, per_message)
+    messages = _messages(bytes.fromhex(settings["key"]), events, per_message, first)
     context = multiprocessing.get_context("spawn")
     connected, go = context.Event(), context.Event()
     where = (broker["port"], broker["user"], broker["password"])

@@ -4,8 +4,8 @@ The pages are held by a process of their own that does what an open page does an
 once, holds NiceGUI's socket with the handshake, the pongs and the acknowledgements of its browser client, and reads the
 page's stream of events: `/v1/live` with half of them, `/v1/live/{device}` with the others. It draws nothing. Whether
 pages are open or not, a simulator's process says ten scenes a second for each of eight lanes, so that the streams have
-something to tell, and events come one a message, as fast as they are acknowledged. Each measure has a gateway of its
-own; who goes first takes turns.
+something to tell, and events come one a message, as fast as they are acknowledged. All goes through one gateway; pages
+are opened before their stretch and closed after it, and who goes first takes turns.
 
 All share the machine's cores, the holder of the pages too, so the rate tells what somebody would see who has all of it
 on one small machine. What the gateway itself spends is told by its own processor time for one event.
@@ -23,8 +23,8 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
@@ -43,8 +43,8 @@ from simulator.scene.publisher import ScenePublisher
 
 _LANES = [f"gate-{number}" for number in range(1, 9)]
 _PAGES = 50
-_ROUNDS = 6
-_EVENTS = 20_000
+_ROUNDS = 16
+_EVENTS = 6_000
 _LIMIT_S = 120.0
 _FRAME_S = 0.1
 _ACK_S = 3.0
@@ -233,6 +233,7 @@ class _Pages:
         return found
 
     def close(self) -> None:
+        # It ends by itself once it was asked twice.
         self._process.join(5)
         self._process.kill()
         self._process.join()
@@ -292,53 +293,35 @@ class Measured:
         return self.processor_s / _EVENTS * 1e6
 
 
-def measured(pages: bool) -> Measured:
-    """Events through a gateway of its own, with or without pages."""
-    with tempfile.TemporaryDirectory() as folder:
-        backend = EmbeddedGateway(Path(folder) / "data")
-        settings = backend.provision("bench", _LANES)
-        try:
-            backend.start_broker()
-            url = backend.start_gateway()
-            with _scenes(settings["simulator"]):
-                return _stretch(backend, settings["gate-1"], _Pages(url) if pages else None)
-        finally:
-            backend.stop()
-
-
-def _stretch(backend: EmbeddedGateway, settings: dict[str, Any], pages: _Pages | None) -> Measured:
+def _stretch(backend: EmbeddedGateway, publish: Callable[[], None], stored: int, pages: _Pages | None) -> Measured:
+    """What comes behind the first ``stored`` events, with or without pages."""
     pid = backend.gateway_pid
     assert pid is not None
-    try:
-        publish = publisher(settings, _EVENTS, 1)
-        before = pages.counts() if pages else [0, 0, 0]
-        processor_s = _processor_s(pid)
-        seconds = _timed(backend.database_path, publish)
-        processor_s = _processor_s(pid) - processor_s
-        after = pages.counts() if pages else [0, 0, 0]
-    finally:
-        if pages:
-            pages.close()
+    before = pages.counts() if pages else [0, 0, 0]
+    processor_s = _processor_s(pid)
+    seconds = _timed(backend.database_path, publish, stored + _EVENTS)
+    processor_s = _processor_s(pid) - processor_s
+    after = pages.counts() if pages else [0, 0, 0]
     return Measured(seconds, processor_s, *(b - a for a, b in zip(before, after, strict=True)))
 
 
-def _timed(path: Path, publish: Any) -> float:
-    """Seconds until the database at `path` holds all events; the watermark is committed with the rows."""
+def _timed(path: Path, publish: Callable[[], None], events: int) -> float:
+    """Seconds until the database at `path` holds so many events; the watermark is committed with the rows."""
     pause = threading.Event()
-    with sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=30) as database:
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=30)) as database:
         started = time.perf_counter()
         publish()
         while True:
             row = database.execute("SELECT watermark FROM boots WHERE device = 'gate-1'").fetchone()
-            if row is not None and row[0] >= _EVENTS:
+            if row is not None and row[0] >= events:
                 break
             if time.perf_counter() - started > _LIMIT_S:
                 raise RuntimeError(f"the events were not stored within {_LIMIT_S:.0f} s")
-            pause.wait(0.01)
+            pause.wait(0.005)
         seconds = time.perf_counter() - started
         stored = database.execute("SELECT count(*) FROM passages").fetchone()[0]
-        if stored != _EVENTS:
-            raise RuntimeError(f"{stored} of {_EVENTS} events are stored")
+        if stored != events:
+            raise RuntimeError(f"{stored} of {events} events are stored")
         return seconds
 
 
@@ -357,8 +340,8 @@ class PagesReport:
         """Print the table, write `out/bench-pages.json`, return its path."""
         ratios = self.ratios()
         note = (
-            f"{_EVENTS} events, one a message; {len(_LANES)} lanes with ten scenes a second; the pages are held by a "
-            "process of its own on the same cores. Ratio: the median of the rounds' own."
+            f"{_EVENTS} events a round, one a message; {len(_LANES)} lanes with ten scenes a second; the pages are "
+            "held by a process of their own on the same cores. Ratio: the median of the rounds' own."
         )
         table = Table(title="pages: durable events per second", caption=note, caption_justify="left")
         for title in ("", "median", "min", "max", "ratio", "gateway's CPU an event, µs"):
@@ -391,8 +374,23 @@ class PagesReport:
 
 
 def run() -> PagesReport:
-    found = PagesReport()
-    for number in range(_ROUNDS):
-        for pages in (False, True) if number % 2 == 0 else (True, False):
-            (found.held if pages else found.without).append(measured(pages))
+    found, stored = PagesReport(), 0
+    with tempfile.TemporaryDirectory() as folder:
+        backend = EmbeddedGateway(Path(folder) / "data")
+        settings = backend.provision("bench", _LANES)
+        try:
+            backend.start_broker()
+            url = backend.start_gateway()
+            with _scenes(settings["simulator"]):
+                for number in range(-1, _ROUNDS):
+                    for with_pages in (False, True) if number % 2 == 0 else (True, False):
+                        with closing(_Pages(url)) if with_pages else nullcontext() as pages:
+                            publish = publisher(settings["gate-1"], _EVENTS, 1, stored)
+                            measured = _stretch(backend, publish, stored, pages)
+                        stored += _EVENTS
+                        # The first round warms up: pages are made for the first time, caches filled.
+                        if number >= 0:
+                            (found.held if with_pages else found.without).append(measured)
+        finally:
+            backend.stop()
     return found

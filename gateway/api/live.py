@@ -6,6 +6,7 @@ gateway/web/access.py lets; for a physical device the route refuses, whatever an
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final, cast
 
 import msgspec
@@ -58,12 +59,11 @@ def _broadcast(request: Request, device: str | None) -> Broadcast:
         members = live.members(device)
         return None if members is None else members | {"now_ms": service.now_ms()}
 
-    def version() -> object:
-        return live.version, service.pipeline.state
-
     if device is None:
-        made = Broadcast(all_lanes, version, live.stopping.is_set)
+        made = Broadcast(all_lanes, lambda: (live.version, service.pipeline.state), live.stopping.is_set)
     else:
+        # Its own version: what other lanes do makes nothing to look at here.
+        version = partial(live.version_of, device)
         made = Broadcast(one_lane, version, live.stopping.is_set, changes_only=True, always=("now_ms",))
     broadcasts[device] = made
     return made

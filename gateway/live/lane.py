@@ -81,6 +81,8 @@ class Lane:
     scene: Scene | None = None
     seen_ms: int | None = None
     """When the last scene came, by the monotonic clock; its own time is the simulator's."""
+    version: int = 0
+    """Changes whenever anything that :meth:`members` gives has changed; whoever changes it counts."""
     counts: LaneCounts = field(default_factory=LaneCounts)
     blocked: Reason | None = None
     """Why its last authentic batch was refused, until one of its records is stored again."""

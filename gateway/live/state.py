@@ -70,19 +70,24 @@ class LiveState:
         """The monotonic clock by which scenes come."""
         return time.monotonic_ns() // 1_000_000
 
+    def _changed(self, lane: Lane) -> None:
+        lane.version += 1
+        self._version += 1
+
     def set_scene(self, sender: Sender, scene: Scene) -> None:
         """Show ``scene`` from now on."""
         with self._lock:
             lane = self._lane(sender)
             lane.see(scene)
             lane.seen_ms = self.now_ms()
-            self._version += 1
+            self._changed(lane)
 
     def set_layout(self, sender: Sender, layout: Layout) -> None:
         """What the lane is built like, from now on."""
         with self._lock:
-            self._lane(sender).layout = layout
-            self._version += 1
+            lane = self._lane(sender)
+            lane.layout = layout
+            self._changed(lane)
 
     def set_online(self, sender: Sender, online: Online) -> None:
         """The device has said that it is there."""
@@ -90,7 +95,7 @@ class LiveState:
             lane = self._lane(sender)
             lane.link, lane.boot, lane.firmware = "online", online.boot, online.firmware
             lane.history.heard(self._clock())
-            self._version += 1
+            self._changed(lane)
 
     def set_lost(self, sender: Sender) -> None:
         """Somebody, perhaps the broker, has said that the device is gone."""
@@ -98,7 +103,7 @@ class LiveState:
             lane = self._lane(sender)
             lane.link = "lost"
             lane.history.lost(self._clock())
-            self._version += 1
+            self._changed(lane)
 
     def set_health(self, sender: Sender, health: Health) -> None:
         """The device has told how it is."""
@@ -106,7 +111,7 @@ class LiveState:
             lane = self._lane(sender)
             lane.health = health
             lane.history.health(self._clock(), health)
-            self._version += 1
+            self._changed(lane)
 
     def set_refused(self, sender: Sender, reason: Reason) -> None:
         """A batch with the device's own seal was refused: the device sends it again, and nothing behind it counts."""
@@ -135,7 +140,7 @@ class LiveState:
                 if lane is not None:
                     lane.counts.add(row.record)
                     lane.keep(row, passages=passages)
-                    self._version += 1
+                    self._changed(lane)
 
     def take_away(self, passages: Mapping[tuple[str, str], int], kept_ms: tuple[int, int] | None = None) -> None:
         """Passages by (device, way) that are not stored any more: erased, or with ``kept_ms`` expired because they are
@@ -154,7 +159,7 @@ class LiveState:
                     counts.entries -= number
                 else:
                     counts.exits -= number
-                self._version += 1
+                self._changed(lane)
 
     def silent_since_ms(self, device: str, now_ms: int) -> int | None:
         """When the device was heard last, if it is silent now."""
@@ -173,6 +178,11 @@ class LiveState:
         with self._lock:
             lane = self._lanes.get(device)
             return () if lane is None else lane.history.points()
+
+    def version_of(self, device: str) -> int:
+        """Changes whenever anything that :meth:`members` gives of this device has changed."""
+        lane = self._lanes.get(device)
+        return -1 if lane is None else lane.version
 
     def lane(self, device: str) -> Lane | None:
         """What is known of one device."""

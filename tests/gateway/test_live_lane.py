@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -160,3 +161,24 @@ def test_a_lane_without_a_simulator_has_neither_picture_nor_verdict() -> None:
 def test_no_outcome_tells_what_a_rider_chose(word: str) -> None:
     with pytest.raises(msgspec.ValidationError):
         seen(truth=[[1, 0, word, "entry", "adult", 0]])
+
+
+def test_only_what_is_told_of_a_lane_changes_its_version() -> None:
+    """A page that watches one lane is told by it when to look again."""
+    live, other = LiveState(), Sender("north", "gate-2", "emulated")
+    health = records.Health(1, 1, 50_000, 5, 3, 0)
+    steps: tuple[Callable[[Sender], None], ...] = (
+        lambda one: live.set_scene(one, seen()),
+        lambda one: live.set_health(one, health),
+        lambda one: live.add_stored([row(passage(1), 1, one.device)]),
+        lambda one: live.take_away({(one.device, "entry"): 1}),
+        lambda one: live.set_lost(one),
+    )
+    live.ensure([GATE, other])
+    for step in steps:
+        before = live.members("gate-1"), live.version_of("gate-1")
+        step(other)
+        assert (live.members("gate-1"), live.version_of("gate-1")) == before
+        step(GATE)
+        assert live.members("gate-1") != before[0]
+        assert live.version_of("gate-1") != before[1]

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.live.verdict import FITTING, KEPT, NEAR_MS, PATIENCE_MS, Verdict
+from gateway.live.verdict import FITTING, HANDS_MS, KEPT, NEAR_MS, PATIENCE_MS, Verdict
 
 AT = 1_754_503_200_000
 LATER = AT + 10 * PATIENCE_MS
@@ -74,8 +74,8 @@ def test_with_hands_in_the_lane_it_accuses_nobody() -> None:
     verdict.meddled(AT + 100, True)
     verdict.reported(AT + 500, "forced", 80, 1, 1)
     verdict.meddled(AT + 1_000, False)
-    verdict.reported(AT + 1_000 + NEAR_MS, "forced", 80, 1, 2)
-    verdict.reported(AT + 1_001 + NEAR_MS, "forced", 80, 1, 3)
+    verdict.reported(AT + 1_000 + HANDS_MS, "forced", 80, 1, 2)
+    verdict.reported(AT + 1_001 + HANDS_MS, "forced", 80, 1, 3)
     assert results(verdict) == ["by_hand", "by_hand", "accused_wrongly"]
 
 
