@@ -9,6 +9,7 @@ file that somebody has deleted or moved: StoreGone says so, to those who ask bef
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import sqlite3
@@ -127,7 +128,12 @@ def _refuse_file(directory: Path) -> None:
 
 
 def prepare_directory(directory: Path) -> None:
-    """Make the data directory, for its owner alone; :class:`UserError` where that is not possible."""
+    """Make the data directory, for its owner alone; :class:`UserError` where that is not possible.
+
+    A database that is there is never opened here, not even to look: when a process closes any descriptor of a file, it
+    loses all the locks that it has on it (fcntl(2)), SQLite's too, and the next program that closes the database takes
+    its log away from under us.
+    """
     _refuse_file(directory)
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -135,8 +141,13 @@ def prepare_directory(directory: Path) -> None:
         if (not names or FILE_NAME in names) and directory.stat().st_mode & 0o077:
             directory.chmod(0o700)
         for name in (FILE_NAME, "gateway.lock", "broker.lock"):
-            os.close(os.open(directory / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            (directory / name).chmod(0o600)
+            path = directory / name
+            try:
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            except FileExistsError:
+                path.chmod(0o600)
+                if not os.access(path, os.R_OK | os.W_OK):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path)) from None
     except OSError as error:
         raise UserError(
             f"The data directory {directory} cannot be written ({error.strerror or error}); make room, give this user "
