@@ -167,16 +167,19 @@ class Keeping:
             self._clock_told = True
             return 0
         self._clock_told = False
-        removed = self._store.remove_expired(due.before_ms, due.after_ms)
-        self._live.take_away(removed.passages, (due.before_ms, due.after_ms))
+        rows = 0
+        for removed in self._store.remove_expired(due.before_ms, due.after_ms):
+            self._live.take_away(removed.passages, (due.before_ms, due.after_ms))
+            if removed.rows:
+                rows += removed.rows
+                self._unscrubbed = True
+                self.sweeps.deleted_ms, self.sweeps.deleted = now_ms, rows
+                self.sweeps.deleted_all += removed.rows
         self.sweeps.looked_ms = now_ms
-        if removed.rows:
-            self.sweeps.deleted_ms, self.sweeps.deleted = now_ms, removed.rows
-            self.sweeps.deleted_all += removed.rows
-        if removed.rows or self._unscrubbed:
+        if self._unscrubbed:
             self._scrub()
         self._erasures.forget(now_ms, self.retention.remembered_until_day(now_ms), steady=self.retention.steady)
-        return removed.rows
+        return rows
 
     def start(self) -> None:
         """Start the thread that sweeps every minute."""

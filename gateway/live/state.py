@@ -9,14 +9,17 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from gateway.admission.rules import Admitted, Sender
 from gateway.live.history import Point
 from gateway.live.lane import Lane, LaneCounts
 from gateway.protocol.records import Health, Online
-from gateway.protocol.refusal import Reason
+from gateway.protocol.refusal import Reason, Refused
 from gateway.protocol.scenes import Layout, Scene
+
+REPLAY_MS: Final = 5_000
+"""How long a lane must have been silent before an older scene is taken for one of a simulator that was started anew."""
 
 
 def epoch_ms() -> int:
@@ -75,11 +78,19 @@ class LiveState:
         self._version += 1
 
     def set_scene(self, sender: Sender, scene: Scene) -> None:
-        """Show ``scene`` from now on."""
+        """Show ``scene`` from now on; :class:`Refused` (out_of_sequence) where it is no newer than the one before.
+
+        A seal holds for ever: whoever has heard a scene could say it again, and its lane would begin anew. So an older
+        one is believed only when nothing newer has come for REPLAY_MS, as from a simulator that was started anew.
+        """
         with self._lock:
-            lane = self._lane(sender)
+            lane, now_ms = self._lane(sender), self.now_ms()
+            if lane.scene is not None and lane.seen_ms is not None:
+                heard = now_ms - lane.seen_ms < REPLAY_MS
+                if scene.at < lane.scene.at and heard:
+                    raise Refused(Reason.OUT_OF_SEQUENCE)
             lane.see(scene)
-            lane.seen_ms = self.now_ms()
+            lane.seen_ms = now_ms
             self._changed(lane)
 
     def set_layout(self, sender: Sender, layout: Layout) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -132,9 +132,11 @@ class ConsentStore:
         """Delete the passages under these handles. Their bytes are gone only after :meth:`scrub`."""
         return self._remove(tables.passages, tables.passages.c.handle.in_(list(handles)))
 
-    def remove_expired(self, before_ms: int, after_ms: int) -> Removed:
-        """Delete passages and irregular records below ``before_ms`` or above ``after_ms``, in small steps."""
-        rows, passages = 0, Counter[tuple[str, str]]()
+    def remove_expired(self, before_ms: int, after_ms: int) -> Iterator[Removed]:
+        """Delete passages and irregular records below ``before_ms`` or above ``after_ms``, in small steps.
+
+        Each step is told as it is committed: what comes after it may fail, and it is gone all the same.
+        """
         for table in (tables.passages, tables.irregulars):
             at = table.c.at
             while True:
@@ -144,11 +146,9 @@ class ConsentStore:
                     .limit(EXPIRED_AT_ONCE)
                 )
                 step = self._remove(table, sa.tuple_(table.c.device, table.c.boot, table.c.seq).in_(of_step))
-                rows += step.rows
-                passages.update(step.passages)
+                yield step
                 if step.rows < EXPIRED_AT_ONCE:
                     break
-        return Removed(rows, dict(passages))
 
     def matching(self, wanted: Callable[[str], bool]) -> list[str]:
         """The stored handles that ``wanted`` picks: for the journal of erasures at the start, and for nobody else."""

@@ -11,8 +11,9 @@ import pytest
 
 from gateway.admission.rules import Admitted, Sender
 from gateway.live.lane import EDGES_KEPT, IRREGULAR_KEPT, OUTCOMES_KEPT, RECORDS_KEPT, Lane
-from gateway.live.state import LiveState
+from gateway.live.state import REPLAY_MS, LiveState
 from gateway.protocol import records, scenes
+from gateway.protocol.refusal import Refused
 from tests.gateway.support import NOON_MS, Json, irregular, notice, passage, scene, spent, tally
 
 GATE = Sender("north", "gate-1", "emulated")
@@ -144,6 +145,23 @@ def test_a_scene_that_comes_late_does_not_begin_anew() -> None:
     lane.see(seen(at=NOON_MS, edges=[[77, 50, 0, 1]], truth=[]))
     lane.see(seen(at=NOON_MS - 100, edges=[], truth=[]))
     assert edges(lane) == [(77, -50)]
+
+
+def test_an_old_scene_said_again_changes_nothing_while_its_lane_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any client of the broker may have heard it, and may publish it."""
+    live, now = LiveState(), [0]
+    monkeypatch.setattr(live, "now_ms", lambda: now[0])
+    live.load([GATE], {})
+    old = seen(at=NOON_MS, edges=[], truth=[[1, 0, "jumped", "entry", "adult", 0]])
+    live.set_scene(GATE, old)
+    live.set_scene(GATE, seen(at=NOON_MS + 60_000, edges=[], truth=[[2, 0, "jumped", "entry", "adult", 0]]))
+    for now[0] in (1, REPLAY_MS - 1):
+        with pytest.raises(Refused, match="out_of_sequence"):
+            live.set_scene(GATE, old)
+    assert live.snapshot()["verdict"]["evasions"] == 2
+    now[0] = REPLAY_MS
+    live.set_scene(GATE, old)  # nobody has said anything newer for long: a simulator that was started anew
+    assert live.snapshot()["verdict"]["evasions"] == 1
 
 
 def test_reports_meet_what_happened() -> None:

@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from gateway.admission.rules import Admitted
 from gateway.consent.retention import AHEAD_MS, EARLIEST_MS, SWEEP_MS, Due, Retention
 from gateway.live.lane import Lane, LaneCounts
 from gateway.protocol.records import Daily, Notice, Tally
 from gateway.store import consent as consent_store
+from gateway.store import tables
+from gateway.store.database import StoreBusy
 from gateway.store.facts import read_facts
 from tests.gateway.keeping_support import DAY, NOW_MS, Kept, handle, irregular, passage, token, varint
 from tests.gateway.support import NOON_MS
@@ -142,6 +145,26 @@ def test_a_planted_missing_checkpoint_is_found(kept: Kept, monkeypatch: pytest.M
 def test_the_time_that_is_searched_for_is_what_the_file_has(kept: Kept) -> None:
     kept.write(passage("ann", AT))
     assert kept.files_with(varint(AT)) != []
+
+
+def test_what_a_sweep_has_deleted_is_shown_no_more_although_the_rest_of_it_fails(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept.write(passage("ann", AT), passage("ben", AT + 5, "exit"))
+    lane = kept.live._lanes["gate-1"] = Lane("majestic", "gate-1", counts=LaneCounts(1, 1, 2, 0))
+    kept.now_ms = AT + 7 * DAY + 10
+    real = kept.keeping._store._remove
+
+    def only_passages(table: sa.Table, condition: sa.ColumnElement[bool]) -> consent_store.Removed:
+        if table is not tables.passages:
+            raise StoreBusy
+        return real(table, condition)
+
+    monkeypatch.setattr(kept.keeping._store, "_remove", only_passages)
+    with pytest.raises(StoreBusy):
+        kept.keeping.sweep()
+    assert lane.counts == LaneCounts(0, 0, 0, 0)
+    assert kept.keeping._unscrubbed, "its bytes are not gone yet, and the next sweep must know"
 
 
 def test_lane_counts_follow(kept: Kept) -> None:
