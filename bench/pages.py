@@ -43,6 +43,8 @@ from simulator.scene.publisher import ScenePublisher
 
 _LANES = [f"gate-{number}" for number in range(1, 9)]
 _PAGES = 50
+_OPENING = 5
+"""Pages that are fetched at once: what is measured is open pages, not how they open."""
 _ROUNDS = 16
 _EVENTS = 6_000
 _LIMIT_S = 120.0
@@ -156,11 +158,13 @@ async def _hold_stream(session: aiohttp.ClientSession, held: _Held) -> None:
     raise RuntimeError(f"the stream {held.stream} ended")
 
 
-async def _hold(session: aiohttp.ClientSession, held: _Held) -> None:
+async def _hold(session: aiohttp.ClientSession, held: _Held, opening: asyncio.Semaphore) -> None:
     """One page, until it is cancelled."""
-    async with session.get(held.path) as answer:
-        answer.raise_for_status()
-        found = _QUERY.search(await answer.text())
+    async with opening, session.get(held.path) as answer:
+        page = await answer.text()
+    if not answer.ok:
+        raise RuntimeError(f"{held.path} was answered with {answer.status}")
+    found = _QUERY.search(page)
     if found is None:
         raise RuntimeError(f"{held.path} is no NiceGUI page")
     # As NiceGUI writes it into the page's script: Python's own form, for which the script has a constant True.
@@ -193,8 +197,9 @@ async def _hold_all(url: str, ready: Event, measure: Connection) -> None:
         aiohttp.ClientSession(url, timeout=timeout, connector=connector, headers=headers) as session,
         asyncio.TaskGroup() as group,
     ):
+        opening = asyncio.Semaphore(_OPENING)
         for page in pages:
-            group.create_task(_hold(session, page))
+            group.create_task(_hold(session, page, opening))
         group.create_task(watch())
 
 
@@ -391,6 +396,8 @@ def run() -> PagesReport:
                         # The first round warms up: pages are made for the first time, caches filled.
                         if number >= 0:
                             (found.held if with_pages else found.without).append(measured)
+        except RuntimeError as error:
+            raise RuntimeError(f"{error}; the gateway last said: {' '.join(backend.output[-12:])}") from None
         finally:
             backend.stop()
     return found
