@@ -23,6 +23,8 @@ EDGES_KEPT: Final = 256
 EDGES_TOLD_MS: Final = 12_000
 OUTCOMES_KEPT: Final = 64
 RECORDS_KEPT: Final = 32
+IRREGULAR_KEPT: Final = 16
+"""Of the records kept, so many irregular ones stay although others have come since."""
 ANEW_MS: Final = 10_000
 """A scene that is so much older than the one before is of a simulator that was started anew, with a clock of its own:
 a station that runs faster than time leaves its clock in the future."""
@@ -92,8 +94,9 @@ class Lane:
     """What the firmware was told of its beams: n, at, beam, blocked."""
     truth: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=OUTCOMES_KEPT))
     """What bodies did: n, at, what, way, figure, hand."""
-    records: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=RECORDS_KEPT))
-    """What was stored last, oldest first: kind, boot, seq, and the record's own members but the handle."""
+    records: list[dict[str, Any]] = field(default_factory=list)
+    """What was stored last, oldest first, irregular passages longer than others: kind, boot, seq, and the record's own
+    members but the handle."""
 
     history: DeviceHistory = field(default_factory=DeviceHistory)
     verdict: Verdict | None = None
@@ -120,7 +123,7 @@ class Lane:
             at = scene.at - ago_ms
             if (at, n) > last:
                 self.truth.append({"n": n, "at": at, "what": what, "way": way, "figure": figure, "hand": hand})
-                self.verdict.happened(n, at, what)
+                self.verdict.happened(n, at, what, figure, hand)
 
     def keep(self, row: Admitted, *, passages: bool = True) -> None:
         """Keep what was stored, as far as it is shown; without ``passages`` none of these."""
@@ -131,6 +134,16 @@ class Lane:
             told = msgspec.to_builtins(record)
             shown = {name: value for name, value in told.items() if name not in _HIDDEN}
             self.records.append({"kind": told["kind"], "boot": row.boot, "seq": row.seq} | shown)
+            if len(self.records) > RECORDS_KEPT:
+                self._drop_one()
+
+    def _drop_one(self) -> None:
+        """Drop the oldest record; one of an irregular passage only when there are more of these than are kept."""
+        irregular = sum(one["kind"] == "irregular" for one in self.records)
+        for place, one in enumerate(self.records):
+            if one["kind"] != "irregular" or irregular > IRREGULAR_KEPT:
+                del self.records[place]
+                return
 
     def forget_passages(self, kept_ms: tuple[int, int] | None) -> None:
         """Some of the lane's passages are gone: those outside of [from, to] that have expired, or with None those that

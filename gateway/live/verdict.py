@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
 NEAR_MS: Final = 2_000
@@ -48,11 +48,13 @@ Result = Literal["caught", "misnamed", "missed", "open", "accused_wrongly", "by_
 
 @dataclass(frozen=True, slots=True, order=True)
 class Outcome:
-    """An evasion."""
+    """An evasion, as the scene told it."""
 
     at: int
     n: int
     what: str
+    figure: str = ""
+    hand: int = 0
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -86,7 +88,7 @@ class Match:
         """The match as pages read it."""
         report = self.report
         return {
-            "truth_n": None if self.outcome is None else self.outcome.n,
+            "truth": None if self.outcome is None else asdict(self.outcome),
             "record": None
             if report is None
             else {
@@ -117,12 +119,12 @@ class Verdict:
         self._until_ms = math.inf
         """When one of them isn't open any more."""
 
-    def happened(self, n: int, at: int, what: str) -> None:
-        """A body did that; ``at`` epoch ms."""
+    def happened(self, n: int, at: int, what: str, figure: str = "", hand: int = 0) -> None:
+        """A body did that; ``at`` epoch ms, the others as in the scene."""
         if what in PASSAGES:
             self._passages += 1
         if what in FITTING:
-            self._outcomes.append(Outcome(at, n, what))
+            self._outcomes.append(Outcome(at, n, what, figure, hand))
             self._changed()
 
     def reported(self, at: int, what: str, confidence: int, boot: int, seq: int) -> None:

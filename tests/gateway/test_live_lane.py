@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from gateway.admission.rules import Admitted, Sender
-from gateway.live.lane import EDGES_KEPT, OUTCOMES_KEPT, RECORDS_KEPT, Lane
+from gateway.live.lane import EDGES_KEPT, IRREGULAR_KEPT, OUTCOMES_KEPT, RECORDS_KEPT, Lane
 from gateway.live.state import LiveState
 from gateway.protocol import records, scenes
 from tests.gateway.support import NOON_MS, Json, irregular, notice, passage, scene, spent, tally
@@ -59,6 +59,20 @@ def test_lists_are_bounded() -> None:
     assert (len(lane.edges), len(lane.truth), len(lane.records)) == (EDGES_KEPT, OUTCOMES_KEPT, RECORDS_KEPT)
     assert lane.edges[-1]["n"] == 2 * EDGES_KEPT - 1
     assert lane.records[-1]["seq"] == 2 * EDGES_KEPT - 1
+
+
+def test_irregular_records_outlast_honest_ones_and_are_bounded_too() -> None:
+    lane = Lane("north", "gate-1", "emulated")
+    lane.keep(row(irregular(), 0))
+    for n in range(1, 2 * RECORDS_KEPT):
+        lane.keep(row(passage(n), n))
+    assert [one["seq"] for one in lane.records if one["kind"] == "irregular"] == [0]
+    for n in range(2 * RECORDS_KEPT, 4 * RECORDS_KEPT):
+        lane.keep(row(irregular(), n))
+    for n in range(4 * RECORDS_KEPT, 6 * RECORDS_KEPT):
+        lane.keep(row(passage(n), n))
+    kinds = [one["kind"] for one in lane.records]
+    assert (len(kinds), kinds.count("irregular")) == (RECORDS_KEPT, IRREGULAR_KEPT)
 
 
 def test_records_are_shown_without_handle_and_used_passes_not_at_all() -> None:

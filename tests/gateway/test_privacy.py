@@ -164,7 +164,8 @@ EXACT_LANE = {
     *(f"edges.{name}" for name in ["n", "at", "beam", "blocked"]),
     *(f"truth.{name}" for name in ["n", "at", "what", "way", "figure", "hand"]),
     *(f"verdict.{name}" for name in f"{VERDICT} since_ms matches".split()),
-    *(f"verdict.matches.{name}" for name in ["truth_n", "record", "result"]),
+    *(f"verdict.matches.{name}" for name in ["truth", "record", "result"]),
+    *(f"verdict.matches.truth.{name}" for name in ["at", "n", "what", "figure", "hand"]),
     *(f"verdict.matches.record.{name}" for name in ["at", "what", "confidence", "boot", "seq"]),
     *(
         f"records.{name}"

@@ -15,11 +15,11 @@ def results(verdict: Verdict, now_ms: int = LATER) -> list[str]:
 
 def test_a_jump_that_was_reported_is_caught() -> None:
     verdict = Verdict(AT)
-    verdict.happened(1, AT, "jumped")
+    verdict.happened(1, AT, "jumped", "adult", 1)
     verdict.reported(AT + 300, "jump", 80, 3, 17)
     assert verdict.told(LATER)["matches"] == [
         {
-            "truth_n": 1,
+            "truth": {"at": AT, "n": 1, "what": "jumped", "figure": "adult", "hand": 1},
             "record": {"at": AT + 300, "what": "jump", "confidence": 80, "boot": 3, "seq": 17},
             "result": "caught",
         }

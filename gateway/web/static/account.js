@@ -19,7 +19,7 @@ const VERDICTS = {
   caught: ["caught", "good"], misnamed: ["caught", "good"], missed: ["missed", "bad"], accused_wrongly: ["accused wrongly", "bad"],
   open: ["not told yet", "note"], by_hand: ["meddled with", "calm"],
 };
-export const ROWS_MAX = 24;
+export const WORTH_MAX = 10, OTHERS_MAX = 8;
 
 export const really = (what) => REALLY[what] || what.replaceAll("_", " ");
 export const figure = (kind) => WITH[kind] ?? kind.replaceAll("_", " ");
@@ -27,24 +27,24 @@ export const figure = (kind) => WITH[kind] ?? kind.replaceAll("_", " ");
 // The rows of a lane's state, newest first: {key, at, verdict, tone, said, truth, note}.
 // `silent`: the gate can't tell anybody anything at the moment.
 export function rowsOf({ truth = [], records = [], verdict = null }, silent) {
-  const rows = [], used = new Set(), byNumber = new Map(truth.map((one) => [one.n, one]));
+  const rows = [], used = new Set();
   const whole = (record) => records.find((one) => one.kind === "irregular" && one.boot === record.boot && one.seq === record.seq) || record;
-  for (const { truth_n, record, result } of verdict?.matches || []) {
-    const what = truth_n === null ? null : byNumber.get(truth_n) || null;
-    if (truth_n !== null) used.add(truth_n);
-    if (!what && !(record && truth_n === null)) continue;
+  for (const { truth: what, record, result } of verdict?.matches || []) {
+    if (what) used.add(`${what.n}/${what.at}`);
     const waits = result === "open" || (result === "missed" && silent);
     const [word, tone] = waits ? VERDICTS.open : VERDICTS[result] || [String(result).replaceAll("_", " "), "calm"];
     const note = waits ? (silent ? "The network is cut: what the gate has to say waits in it." : "no word yet") : "";
     rows.push({ key: what ? `t${what.n}/${what.at}` : `r${record.boot}/${record.seq}`, at: what?.at ?? record.at, verdict: word, tone, result, said: record ? whole(record) : null, truth: what, note });
   }
   for (const one of truth) {
-    if (used.has(one.n) || EVASIONS.has(one.what)) continue;
+    if (used.has(`${one.n}/${one.at}`) || EVASIONS.has(one.what)) continue;
     const [word, tone] = one.what === "passed" || one.what === "passed_free" ? ["passed", "calm"] : ["no passage", "calm"];
     rows.push({ key: `t${one.n}/${one.at}`, at: one.at, verdict: word, tone, result: "honest", said: null, truth: one, note: "" });
   }
   rows.sort((a, b) => b.at - a.at || (a.key < b.key ? 1 : -1));
-  return rows.slice(0, ROWS_MAX);
+  // Honest passages are many: what the gate was right or wrong about, and whoever was sent from a page, must outlast them.
+  for (const row of rows) row.worth = row.result !== "honest" || Boolean(row.truth?.hand);
+  return [...rows.filter((row) => row.worth).slice(0, WORTH_MAX), ...rows.filter((row) => !row.worth).slice(0, OTHERS_MAX)];
 }
 
 function node(name, css, parent, text) {
@@ -103,10 +103,15 @@ export class Account {
     const head = node("div", "pairs-head", host);
     head.setAttribute("aria-hidden", "true");
     for (const words of ["", "The gate said", "What really happened"]) node("span", "", head, words);
-    this.list = node("ol", "pairs", host);
-    this.list.tabIndex = 0;
-    this.list.setAttribute("aria-label", "What the gate said and what really happened, newest first");
-    this.empty = node("p", "soft pairs-empty", host, "Nobody has come through since this page's gateway began to look.");
+    // Who evaded, who was accused, who was sent; below, everybody else.
+    this.lists = ["worth", "others"].map((name) => {
+      if (name === "others") node("h3", "pairs-name", host, "Everybody else");
+      const list = node("ol", `pairs ${name}`, host);
+      list.tabIndex = 0;
+      list.setAttribute("aria-label", name === "worth" ? "Evasions, accusations and whom you sent, newest first" : "Everybody else, newest first");
+      return list;
+    });
+    this.empty = node("li", "soft pairs-empty", this.lists[0], "Nobody has evaded, and nobody was accused, since this gateway began to look. Send a jumper.");
   }
 
   makeMeter(name) {
@@ -130,18 +135,20 @@ export class Account {
 
   // `beams` of the layout, for the traces.
   show(rows, beams) {
-    this.empty.hidden = rows.length > 0;
+    this.empty.hidden = rows.some((row) => row.worth);
     const wanted = new Set(rows.map((row) => row.key));
     for (const [key, row] of this.rows) if (!wanted.has(key)) { row.root.remove(); this.rows.delete(key); }
-    rows.forEach((row, index) => {
+    const places = [1, 0]; // the first child of the first list says that it is empty
+    for (const row of rows) {
       let shown = this.rows.get(row.key);
       if (!shown) {
         shown = this.makeRow();
         this.rows.set(row.key, shown);
       }
-      if (this.list.children[index] !== shown.root) this.list.insertBefore(shown.root, this.list.children[index] || null);
+      const which = row.worth ? 0 : 1, list = this.lists[which], index = places[which]++;
+      if (list.children[index] !== shown.root) list.insertBefore(shown.root, list.children[index] || null);
       this.fillRow(shown, row, beams);
-    });
+    }
   }
 
   makeRow() {
