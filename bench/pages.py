@@ -224,6 +224,7 @@ class _Pages:
         self._pipe, other = context.Pipe()
         self._process = context.Process(target=_hold_pages, args=(url, ready, other), daemon=True)
         self._process.start()
+        self.pid = self._process.pid or 0
         if not _until(ready, self._process):
             raise RuntimeError(f"{_PAGES} pages could not be opened")
 
@@ -283,6 +284,8 @@ class Measured:
 
     seconds: float
     processor_s: float
+    holder_s: float = 0
+    """Processor time of whoever held the pages."""
     page_events: int = 0
     page_bytes: int = 0
     socket_messages: int = 0
@@ -303,11 +306,12 @@ def _stretch(backend: EmbeddedGateway, publish: Callable[[], None], stored: int,
     pid = backend.gateway_pid
     assert pid is not None
     before = pages.counts() if pages else [0, 0, 0]
-    processor_s = _processor_s(pid)
+    processor_s, holder_s = _processor_s(pid), _processor_s(pages.pid) if pages else 0.0
     seconds = _timed(backend.database_path, publish, stored + _EVENTS)
     processor_s = _processor_s(pid) - processor_s
+    holder_s = _processor_s(pages.pid) - holder_s if pages else 0.0
     after = pages.counts() if pages else [0, 0, 0]
-    return Measured(seconds, processor_s, *(b - a for a, b in zip(before, after, strict=True)))
+    return Measured(seconds, processor_s, holder_s, *(b - a for a, b in zip(before, after, strict=True)))
 
 
 def _timed(path: Path, publish: Callable[[], None], events: int) -> float:
@@ -370,10 +374,12 @@ class PagesReport:
             "socket_messages_a_second": sum(one.socket_messages for one in self.held) / seconds / _PAGES,
         }
         rows[1]["per_page"] = per_page
+        rows[1]["holder_cores"] = sum(one.holder_s for one in self.held) / seconds
         console.print(table)
         console.print(
             f"ratio by rounds: {', '.join(f'{one:.3f}' for one in ratios)}; each page got "
             + ", ".join(f"{value:.1f} {name.replace('_', ' ')}" for name, value in per_page.items())
+            + f"; their holder took {rows[1]['holder_cores']:.0%} of a core"
         )
         return written("pages", {"unit": "durable events per second", "note": note}, rows)
 
