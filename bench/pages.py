@@ -43,6 +43,8 @@ from simulator.scene.publisher import ScenePublisher
 
 _LANES = [f"gate-{number}" for number in range(1, 9)]
 _PAGES = 50
+_OPENING = 5
+"""Pages that are fetched at once: what is measured is open pages, not how they open."""
 _ROUNDS = 16
 _EVENTS = 6_000
 _LIMIT_S = 120.0
@@ -156,11 +158,13 @@ async def _hold_stream(session: aiohttp.ClientSession, held: _Held) -> None:
     raise RuntimeError(f"the stream {held.stream} ended")
 
 
-async def _hold(session: aiohttp.ClientSession, held: _Held) -> None:
+async def _hold(session: aiohttp.ClientSession, held: _Held, opening: asyncio.Semaphore) -> None:
     """One page, until it is cancelled."""
-    async with session.get(held.path) as answer:
-        answer.raise_for_status()
-        found = _QUERY.search(await answer.text())
+    async with opening, session.get(held.path) as answer:
+        page = await answer.text()
+    if not answer.ok:
+        raise RuntimeError(f"{held.path} was answered with {answer.status}")
+    found = _QUERY.search(page)
     if found is None:
         raise RuntimeError(f"{held.path} is no NiceGUI page")
     # As NiceGUI writes it into the page's script: Python's own form, for which the script has a constant True.
@@ -193,8 +197,9 @@ async def _hold_all(url: str, ready: Event, measure: Connection) -> None:
         aiohttp.ClientSession(url, timeout=timeout, connector=connector, headers=headers) as session,
         asyncio.TaskGroup() as group,
     ):
+        opening = asyncio.Semaphore(_OPENING)
         for page in pages:
-            group.create_task(_hold(session, page))
+            group.create_task(_hold(session, page, opening))
         group.create_task(watch())
 
 
@@ -219,6 +224,7 @@ class _Pages:
         self._pipe, other = context.Pipe()
         self._process = context.Process(target=_hold_pages, args=(url, ready, other), daemon=True)
         self._process.start()
+        self.pid = self._process.pid or 0
         if not _until(ready, self._process):
             raise RuntimeError(f"{_PAGES} pages could not be opened")
 
@@ -278,6 +284,8 @@ class Measured:
 
     seconds: float
     processor_s: float
+    holder_s: float = 0
+    """Processor time of whoever held the pages."""
     page_events: int = 0
     page_bytes: int = 0
     socket_messages: int = 0
@@ -298,11 +306,12 @@ def _stretch(backend: EmbeddedGateway, publish: Callable[[], None], stored: int,
     pid = backend.gateway_pid
     assert pid is not None
     before = pages.counts() if pages else [0, 0, 0]
-    processor_s = _processor_s(pid)
+    processor_s, holder_s = _processor_s(pid), _processor_s(pages.pid) if pages else 0.0
     seconds = _timed(backend.database_path, publish, stored + _EVENTS)
     processor_s = _processor_s(pid) - processor_s
+    holder_s = _processor_s(pages.pid) - holder_s if pages else 0.0
     after = pages.counts() if pages else [0, 0, 0]
-    return Measured(seconds, processor_s, *(b - a for a, b in zip(before, after, strict=True)))
+    return Measured(seconds, processor_s, holder_s, *(b - a for a, b in zip(before, after, strict=True)))
 
 
 def _timed(path: Path, publish: Callable[[], None], events: int) -> float:
@@ -365,10 +374,12 @@ class PagesReport:
             "socket_messages_a_second": sum(one.socket_messages for one in self.held) / seconds / _PAGES,
         }
         rows[1]["per_page"] = per_page
+        rows[1]["holder_cores"] = sum(one.holder_s for one in self.held) / seconds
         console.print(table)
         console.print(
             f"ratio by rounds: {', '.join(f'{one:.3f}' for one in ratios)}; each page got "
             + ", ".join(f"{value:.1f} {name.replace('_', ' ')}" for name, value in per_page.items())
+            + f"; their holder took {rows[1]['holder_cores']:.0%} of a core"
         )
         return written("pages", {"unit": "durable events per second", "note": note}, rows)
 
@@ -391,6 +402,8 @@ def run() -> PagesReport:
                         # The first round warms up: pages are made for the first time, caches filled.
                         if number >= 0:
                             (found.held if with_pages else found.without).append(measured)
+        except RuntimeError as error:
+            raise RuntimeError(f"{error}; the gateway last said: {' '.join(backend.output[-12:])}") from None
         finally:
             backend.stop()
     return found

@@ -76,7 +76,8 @@ def _broadcast(request: Request, device: str | None) -> Broadcast:
     responses=_STREAM,
 )
 async def live(request: Request) -> StreamingResponse:
-    """About ten events a second while something changes; a comment every ten seconds while nothing does."""
+    """About ten events a second while something changes, five when many watch; a comment every ten seconds or so while
+    nothing does."""
     return CountedStream(_broadcast(request, None).listen(), request)
 
 

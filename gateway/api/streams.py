@@ -19,6 +19,8 @@ from fastapi.responses import StreamingResponse
 log = logging.getLogger("gateline.api")
 
 FRAME_S: Final = 0.1
+MANY: Final = 12
+"""When more than so many watch one stream, it tells half as often: pages walk on between two frames by themselves."""
 HEARTBEAT_FRAMES: Final = 100
 MAX_STREAMS: Final = 256
 BEHIND_MAX: Final = 8
@@ -64,6 +66,11 @@ class Broadcast:
         """Who listens now."""
         return len(self._listeners)
 
+    @property
+    def frame_s(self) -> float:
+        """Seconds from one frame to the next."""
+        return FRAME_S if len(self._listeners) <= MANY else 2 * FRAME_S
+
     async def listen(self) -> AsyncGenerator[bytes, None]:
         """The events for one listener, until the gateway ends or the listener goes."""
         queue: asyncio.Queue[bytes | None] = asyncio.Queue(BEHIND_MAX)
@@ -97,7 +104,7 @@ class Broadcast:
         """Frames for all, until nobody listens, the gateway ends or there is nothing to tell any more."""
         quiet = 0
         while self._listeners:
-            await asyncio.sleep(FRAME_S)
+            await asyncio.sleep(self.frame_s)
             frame = None if self._ending() else self._look()
             if frame is None:
                 return

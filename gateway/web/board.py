@@ -8,6 +8,7 @@ and flow.py's, how they look is pages/overview.py's.
 from __future__ import annotations
 
 import json
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -21,7 +22,15 @@ from gateway.web.figures import Figures, take
 from gateway.web.flow import LONGEST_MS, per_minute, steps, window
 
 FLOW_MS: Final = 4_000
-"""How often the database is asked."""
+"""How often the database is asked for the charts; less often where that takes long (:func:`pause_ms`)."""
+FLOW_SHARE: Final = 50
+FLOW_MAX_MS: Final = 60_000
+
+
+def pause_ms(spent_s: float) -> float:
+    """How long the charts stand when reading them took that much processor time: hundreds of thousands of rows take a
+    while, and a page that is looked at is not to take more than a small share of a core."""
+    return max(FLOW_MS, min(FLOW_MAX_MS, FLOW_SHARE * spent_s * 1_000))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +65,16 @@ class Gatherer:
         self._flow = Flow(service.database)
         self._charts = Charts()
         self._read_ms: int | None = None
+        self._every_ms: float = FLOW_MS
 
     def __call__(self) -> Board:
         """The board now."""
         service, now_ms = self._service, self._service.now_ms()
-        if self._read_ms is None or abs(now_ms - self._read_ms) >= FLOW_MS:
-            self._read_ms = now_ms
+        if self._read_ms is None or abs(now_ms - self._read_ms) >= self._every_ms:
+            self._read_ms, began_s, self._every_ms = now_ms, time.thread_time(), FLOW_MS
             with suppress(StoreBusy):
                 self._charts = self._read(now_ms)
+                self._every_ms = pause_ms(time.thread_time() - began_s)
         known = [service.live.lane(device.sender.device) for device in service.registry.devices()]
         lanes = [lane for lane in known if lane is not None and lane.kind == "gate"]
         going = [lane.device for lane in lanes if lane.site_class == EMULATED and lane.link == "online"]

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.store.flow import Counted
+from gateway.web.board import FLOW_MAX_MS, FLOW_MS, pause_ms
 from gateway.web.flow import LONGEST_MS, MEAN_MS, STEP_CHOICES_MS, STEPS, per_minute, steps, window
 
 NOW_MS = 1_800_000_000_000
@@ -56,3 +57,9 @@ def test_figures_per_minute_are_means_of_what_there_was() -> None:
     assert per_minute([], [Counted(NOW_MS - 2 * MEAN_MS, NOW_MS, 100, 0, 0)], NOW_MS, long_ago) == (10.0, 0.0)
     assert per_minute([Counted(NOW_MS - 30_000, NOW_MS, 5, 0, 0)], [], NOW_MS, NOW_MS - 30_000) == (10.0, 0.0)
     assert per_minute([], [], NOW_MS, None) == (0.0, 0.0)
+
+
+def test_reading_the_charts_takes_a_fiftieth_of_a_core_at_most() -> None:
+    assert pause_ms(0.001) == FLOW_MS
+    assert pause_ms(0.2) == 50 * 200
+    assert pause_ms(30.0) == FLOW_MAX_MS

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.api import streams
-from gateway.api.streams import BEHIND_MAX, Broadcast
+from gateway.api.streams import BEHIND_MAX, MANY, Broadcast
 
 
 class Told:
@@ -179,5 +179,24 @@ def test_streams_end(why: str) -> None:
             with pytest.raises(StopAsyncIteration):
                 await take(one)
         assert broadcast.listeners == 0
+
+    asyncio.run(run())
+
+
+def test_when_many_watch_it_tells_half_as_often() -> None:
+    async def run() -> None:
+        broadcast = Told().broadcast()
+        watching = []
+        for _ in range(MANY):
+            watching.append(broadcast.listen())
+            await anext(watching[-1])
+        assert broadcast.frame_s == streams.FRAME_S
+        watching.append(broadcast.listen())
+        await anext(watching[-1])
+        assert broadcast.frame_s == 2 * streams.FRAME_S
+        await watching.pop().aclose()
+        assert broadcast.frame_s == streams.FRAME_S
+        for stream in watching:
+            await stream.aclose()
 
     asyncio.run(run())
