@@ -2,7 +2,7 @@
 
 Rules: a request whose Host is neither an address nor a name that this gateway was given is refused, so that no page
 from elsewhere can reach it under a name of its own (DNS rebinding). What comes from a page must come from one of ours:
-a page from elsewhere may lead a person here, and do nothing else (a page of ours costs work even when nobody may look at
+a page from elsewhere may lead a person here, and do nothing else (a page of ours costs work even when nobody may see
 the answer). What a proxy says about addresses is not believed, because anybody may say it. Answers get the headers that
 belong on them, pages a policy: no page loads anything from elsewhere. NiceGUI turns templates into functions, so its
 pages need `unsafe-eval`, and charts style their own elements; scripts that stand in the document need the nonce.
