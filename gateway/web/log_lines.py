@@ -1,8 +1,9 @@
 """What browsers can bring into the gateway's log is bounded, and never looks like a line of somebody else's.
 
 Rules: NiceGUI logs what a page's script tells it, and every event that it can't read makes a traceback. So a line stays
-one line, a traceback is indented and keeps its end, both are short, and each logger has one a second; how many were
-left out stands in the next one. What the gateway itself has to say goes through its own loggers, not by here.
+one line, a traceback is indented and keeps its end, both are short, and each logger has one of each a second (lines
+keep no traceback out); how many were left out stands in the next one. What the gateway itself has to say goes through
+its own loggers, not by here.
 """
 
 from __future__ import annotations
@@ -29,29 +30,30 @@ def one_line(text: str) -> str:
 
 
 class Bounded(logging.Filter):
-    """Lets one record through in EVERY_S, made harmless."""
+    """Lets one line and one traceback through in EVERY_S, made harmless."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._now = now
-        self._last = -EVERY_S
-        self._left_out = 0
+        # By whether there is a traceback.
+        self._last: dict[bool, float] = {}
+        self._left_out = {False: 0, True: 0}
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether ``record`` is logged; it is changed."""
-        now = self._now()
-        if now - self._last < EVERY_S:
-            self._left_out += 1
+        now, kind = self._now(), bool(record.exc_info)
+        if kind in self._last and now - self._last[kind] < EVERY_S:
+            self._left_out[kind] += 1
             return False
-        self._last = now
+        self._last[kind] = now
         try:
             message = record.getMessage()
         except (TypeError, ValueError):
             message = str(record.msg)
         message = one_line(message)
-        if self._left_out:
-            message += f" ({self._left_out} more were left out)"
-        self._left_out = 0
+        if self._left_out[kind]:
+            message += f" ({self._left_out[kind]} more were left out)"
+        self._left_out[kind] = 0
         record.msg, record.args = message, None
         if record.exc_info:
             # A formatter takes what stands here instead of making it.

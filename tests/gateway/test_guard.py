@@ -292,6 +292,7 @@ def test_a_browser_forges_no_line_of_the_log() -> None:
 def test_a_browser_does_not_fill_the_log() -> None:
     assert logged(*"abcdef", every_s=0.5) == ["a", "c (1 more were left out)", "e (1 more were left out)"]
     assert logged("a", "b", every_s=1) == ["a", "b"]
+    assert "trace" in logged("a", "b", "trace", "c", every_s=0), "lines keep no traceback out"
 
 
 def test_the_pages_are_installed_with_both_bounds() -> None:
