@@ -201,6 +201,11 @@ def test_who_reads_nothing_is_sent_away() -> None:
                 await take(slow)
         assert broadcast.listeners == 1
         assert BEHIND_MAX * NO_READS_MAX < frames < BEHIND_MAX * (NO_READS_MAX + 2)
+        # Who reads now and then stays, because it counts anew from each read.
+        for n in range(BEHIND_MAX * (NO_READS_MAX - 5)):
+            told.change(totals=-n)
+            broadcast._give_all(broadcast._look() or b"")
+        assert broadcast.listeners == 1
         with pytest.raises(StopAsyncIteration):
             for _ in range(BEHIND_MAX + 1):
                 await take(silent)
