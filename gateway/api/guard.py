@@ -1,10 +1,11 @@
 """The guard before everything that the gateway's HTTP server answers: who is asked for, by whom, with which headers.
 
 Rules: a request whose Host is neither an address nor a name that this gateway was given is refused, so that no page
-from elsewhere can reach it under a name of its own (DNS rebinding). What changes something, and every socket, must come
-from a page of ours, where it comes from a page at all. Answers get the headers that belong on them, pages a policy: no
-page loads anything from elsewhere. NiceGUI turns templates into functions, so its pages need `unsafe-eval`, and charts
-style their own elements; scripts that stand in the document need the nonce.
+from elsewhere can reach it under a name of its own (DNS rebinding). What comes from a page must come from one of ours:
+a page from elsewhere may lead a person here, and do nothing else (a page of ours costs work even when nobody may see
+the answer). What a proxy says about addresses is not believed, because anybody may say it. Answers get the headers that
+belong on them, pages a policy: no page loads anything from elsewhere. NiceGUI turns templates into functions, so its
+pages need `unsafe-eval`, and charts style their own elements; scripts that stand in the document need the nonce.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.api.problems import problem
 
-SAFE: Final = ("GET", "HEAD", "OPTIONS")
 HEADERS: Final = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
@@ -55,6 +55,23 @@ def is_ours(host: str, names: Iterable[str] = ()) -> bool:
     return True
 
 
+def _is_of_proxy(name: bytes) -> bool:
+    """Whether a header tells of a proxy: NiceGUI would write X-Forwarded-Prefix into its pages."""
+    return name.lower().startswith(b"x-forwarded-") or name.lower() == b"forwarded"
+
+
+def _leads_here(scope: Scope, headers: Headers) -> bool:
+    """Whether a browser opens a page of ours as a document of its own: a link that somebody followed."""
+    return (
+        scope["type"] == "http"
+        and scope["method"] == "GET"
+        and headers.get("sec-fetch-mode") == "navigate"
+        and headers.get("sec-fetch-dest") == "document"
+        # Fetched beforehand, for a page that nobody has asked for yet.
+        and "sec-purpose" not in headers
+    )
+
+
 class Guard:
     """ASGI: refuses strangers and puts the headers on every answer."""
 
@@ -67,6 +84,7 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
+        scope = {**scope, "headers": [pair for pair in scope["headers"] if not _is_of_proxy(pair[0])]}
         refusal = self._refusal(scope)
         if scope["type"] == "websocket":
             if refusal is None:
@@ -91,7 +109,9 @@ class Guard:
             )
         # A proxy that speaks TLS passes the page's own origin on, which says https.
         strange = origin is not None and origin not in (f"http://{host}", f"https://{host}")
-        if strange and (scope["type"] == "websocket" or scope["method"] not in SAFE):
+        if strange or (
+            headers.get("sec-fetch-site") in ("cross-site", "same-site") and not _leads_here(scope, headers)
+        ):
             return 403, "That came from another page than the gateway's own, and was refused."
         return None
 

@@ -69,6 +69,21 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
+def config(app: FastAPI) -> uvicorn.Config:
+    """How uvicorn serves ``app``."""
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=3,
+        lifespan="on",
+        ws="websockets-sansio",
+        ws_max_size=MESSAGE_MAX_BYTES,
+        # Whatever runs on this machine could else tell us who asks.
+        proxy_headers=False,
+    )
+
+
 def _end_with_stdin() -> None:
     # Not sys.stdin: a thread that holds its lock would break the interpreter's end.
     while os.read(0, 1024):
@@ -123,16 +138,7 @@ def serve(
     logging.getLogger("uvicorn.error").addFilter(lambda _: not problem)
     bound = _bind(http_host, http_port)
     try:
-        config = uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=3,
-            lifespan="on",
-            ws="websockets-sansio",
-            ws_max_size=MESSAGE_MAX_BYTES,
-        )
-        server = _Server(config)
+        server = _Server(config(app))
         bound.listen(128)
         if until_stdin_closes:
             threading.Thread(target=_end_with_stdin, daemon=True).start()

@@ -1,8 +1,9 @@
 """Server-sent events: what one page watches is taken and encoded once for all who watch it.
 
 Rules: whoever begins to watch gets the whole first; later only what has changed, where the stream says so. Who doesn't
-read as fast as things change gets the whole anew instead of a growing queue. Nobody watching costs nothing. All streams
-end when the gateway does, and how many there are is bounded. What a stream tells doesn't belong here.
+read as fast as things change gets the whole anew instead of a growing queue, and who reads nothing at all for long is
+sent away. Nobody watching costs nothing. All streams end when the gateway does, and how many there are is bounded.
+What a stream tells doesn't belong here.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, Final
 import msgspec
 from fastapi import HTTPException, Request
 from fastapi.responses import StreamingResponse
+from starlette.requests import ClientDisconnect
 
 log = logging.getLogger("gateline.api")
 
@@ -25,10 +27,22 @@ HEARTBEAT_FRAMES: Final = 100
 MAX_STREAMS: Final = 256
 BEHIND_MAX: Final = 8
 """Frames that may wait for one listener before it gets the whole instead."""
+NO_READS_MAX: Final = 30
+"""How often in a row that may happen, with nothing read in between, before the listener is sent away."""
+STALLED_S: Final = 30.0
+"""How long a frame may wait for a connection that takes nothing more."""
 
 Members = dict[str, Any]
 _encode: Final = msgspec.json.Encoder().encode
 _STILL_HERE: Final = b": still here\n\n"
+
+
+class _Listener:
+    """Who listens: what waits for them, and how often that was too much since they last read."""
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[bytes | None] = asyncio.Queue(BEHIND_MAX)
+        self.no_reads = 0
 
 
 class Broadcast:
@@ -53,7 +67,7 @@ class Broadcast:
         self._ending = ending
         self._changes_only = changes_only
         self._always = always
-        self._listeners: set[asyncio.Queue[bytes | None]] = set()
+        self._listeners: set[_Listener] = set()
         self._told: dict[str, bytes] = {}
         self._seen: object = None
         self._whole = b""
@@ -73,22 +87,23 @@ class Broadcast:
 
     async def listen(self) -> AsyncGenerator[bytes, None]:
         """The events for one listener, until the gateway ends or the listener goes."""
-        queue: asyncio.Queue[bytes | None] = asyncio.Queue(BEHIND_MAX)
+        listener = _Listener()
         # Before anything is awaited: what changes from here on comes through the queue. What is new goes to the others
         # too, for whom it would else be no change any more.
         frame = self._look()
         if frame:
             self._give_all(frame)
         first = self._whole
-        self._listeners.add(queue)
+        self._listeners.add(listener)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
         try:
             yield b"retry: 1000\n\n" + first
-            while (frame := await queue.get()) is not None:
+            while (frame := await listener.queue.get()) is not None:
+                listener.no_reads = 0
                 yield frame
         finally:
-            self._listeners.discard(queue)
+            self._listeners.discard(listener)
 
     async def _run(self) -> None:
         try:
@@ -97,8 +112,8 @@ class Broadcast:
             # Pages connect anew by themselves; a stream that hangs would look like a lane where nothing happens.
             log.exception("A live stream broke by an unexpected error; its listeners are sent away.")
         finally:
-            for queue in self._listeners:
-                self._end(queue)
+            for listener in self._listeners:
+                self._end(listener)
 
     async def _tell(self) -> None:
         """Frames for all, until nobody listens, the gateway ends or there is nothing to tell any more."""
@@ -140,21 +155,27 @@ class Broadcast:
         return _event(changed | {name: told[name] for name in self._always})
 
     def _give_all(self, frame: bytes) -> None:
-        for queue in self._listeners:
-            self._give(queue, frame)
+        for listener in tuple(self._listeners):
+            self._give(listener, frame)
 
-    def _give(self, queue: asyncio.Queue[bytes | None], frame: bytes) -> None:
+    def _give(self, listener: _Listener, frame: bytes) -> None:
+        queue = listener.queue
         if queue.full():
             while not queue.empty():
                 queue.get_nowait()
             frame = self._whole
+            listener.no_reads += 1
+            if listener.no_reads > NO_READS_MAX:
+                self._listeners.discard(listener)
+                self._end(listener)
+                return
         queue.put_nowait(frame)
 
     @staticmethod
-    def _end(queue: asyncio.Queue[bytes | None]) -> None:
-        if queue.full():
-            queue.get_nowait()
-        queue.put_nowait(None)
+    def _end(listener: _Listener) -> None:
+        if listener.queue.full():
+            listener.queue.get_nowait()
+        listener.queue.put_nowait(None)
 
 
 def _event(members: dict[str, bytes]) -> bytes:
@@ -164,7 +185,7 @@ def _event(members: dict[str, bytes]) -> bytes:
 
 class CountedStream(StreamingResponse):
     """A stream that holds one of MAX_STREAMS places, and gives it back however it ends, also when the client left
-    before the first frame. HTTPException 503 when all are taken."""
+    before the first frame or takes nothing more. HTTPException 503 when all are taken."""
 
     def __init__(self, frames: AsyncIterator[bytes], request: Request) -> None:
         state = request.app.state
@@ -175,7 +196,14 @@ class CountedStream(StreamingResponse):
         self._state = state
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        async def send_in_time(message: Any) -> None:
+            async with asyncio.timeout(STALLED_S):
+                await send(message)
+
         try:
-            await super().__call__(scope, receive, send)
+            await super().__call__(scope, receive, send_in_time)
+        except* (TimeoutError, ClientDisconnect):
+            # Nobody reads there. Without an end of the answer the server closes the connection.
+            log.info("A live stream was ended: nothing of it was taken for %g s.", STALLED_S)
         finally:
             self._state.streams -= 1

@@ -48,7 +48,7 @@ Result = Literal["caught", "misnamed", "missed", "open", "accused_wrongly", "by_
 
 @dataclass(frozen=True, slots=True, order=True)
 class Outcome:
-    """An evasion, as the scene told it."""
+    """An evasion, or an honest passage, as the scene told it."""
 
     at: int
     n: int
@@ -110,6 +110,7 @@ class Verdict:
         self._passages = 0
         self._outcomes: list[Outcome] = []
         self._reports: list[Report] = []
+        self._honest: deque[Outcome] = deque(maxlen=KEPT)
         self._hands: deque[list[int]] = deque(maxlen=HANDS_KEPT)
         """[from, to] of each time that somebody meddled."""
         self._for_good: Counter[str] = Counter()
@@ -123,7 +124,13 @@ class Verdict:
         """A body did that; ``at`` epoch ms, the others as in the scene."""
         if what in PASSAGES:
             self._passages += 1
-        if what in FITTING:
+        elif what not in FITTING:
+            return
+        if what in PASSAGES:
+            self._honest.append(Outcome(at, n, what, figure, hand))
+            if self._reports:
+                self._matches = None
+        else:
             self._outcomes.append(Outcome(at, n, what, figure, hand))
             self._changed()
 
@@ -177,7 +184,7 @@ class Verdict:
         matches = self._pair(None)
         for match in matches[: len(matches) // 2]:
             self._for_good[match.result] += 1
-            if match.outcome is not None:
+            if match.outcome is not None and match.result != "accused_wrongly":
                 self._outcomes.remove(match.outcome)
             if match.report is not None:
                 self._reports.remove(match.report)
@@ -209,9 +216,18 @@ class Verdict:
             of_outcome.get(place) or Match(outcome, None, self._alone(outcome, now_ms))
             for place, outcome in enumerate(outcomes)
         ]
+        honest = set(self._honest)
         for number, report in enumerate(reports):
-            if number not in taken:
-                found.append(Match(None, report, "by_hand" if self._by_hand(report.at) else "accused_wrongly"))
+            if number in taken:
+                continue
+            if self._by_hand(report.at):
+                found.append(Match(None, report, "by_hand"))
+                continue
+            # Whom it is about, as far as that can be told: the honest rider next to it.
+            close = [one for one in honest if abs(one.at - report.at) <= NEAR_MS]
+            accused = min(close, key=lambda one: (abs(one.at - report.at), one), default=None)
+            honest.discard(accused)
+            found.append(Match(accused, report, "accused_wrongly"))
         found.sort(key=lambda match: match.at)
         return found
 

@@ -8,10 +8,12 @@ from elsewhere. Pages are modules of gateway/web/pages, each with a `register`; 
 from __future__ import annotations
 
 from fastapi import FastAPI, HTTPException
+from nicegui import app as nicegui_app
 from nicegui import ui
 from starlette.middleware.gzip import GZipMiddleware
 
-from gateway.web import static_files
+from gateway.web import log_lines, static_files
+from gateway.web.crowd import Crowd
 from gateway.web.frame import ICON
 from gateway.web.pages import REGISTER
 
@@ -28,6 +30,8 @@ def install(app: FastAPI) -> None:
     def unknown(rest: str) -> None:
         raise HTTPException(404, "There is no such resource; /openapi.json describes all.")
 
+    log_lines.install()
+    nicegui_app.add_middleware(Crowd)
     static_files.serve(app)
     for register in REGISTER:
         register()

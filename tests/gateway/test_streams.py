@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from fastapi import FastAPI, Request
 
 from gateway.api import streams
-from gateway.api.streams import BEHIND_MAX, MANY, Broadcast
+from gateway.api.streams import BEHIND_MAX, MANY, NO_READS_MAX, Broadcast, CountedStream
 
 
 class Told:
@@ -198,5 +199,54 @@ def test_when_many_watch_it_tells_half_as_often() -> None:
         assert broadcast.frame_s == streams.FRAME_S
         for stream in watching:
             await stream.aclose()
+
+
+def test_who_reads_nothing_is_sent_away() -> None:
+    async def run() -> None:
+        told = Told()
+        broadcast = told.broadcast()
+        silent, slow = broadcast.listen(), broadcast.listen()
+        await take(silent)
+        await take(slow)
+        # Frames are given by hand: no time passes for what tells by itself.
+        frames = 0
+        while broadcast.listeners == 2 and frames < 2 * BEHIND_MAX * NO_READS_MAX:
+            told.change(totals=frames)
+            broadcast._give_all(broadcast._look() or b"")
+            frames += 1
+            if frames % (BEHIND_MAX * (NO_READS_MAX - 1)) == 0:
+                await take(slow)
+        assert broadcast.listeners == 1
+        assert BEHIND_MAX * NO_READS_MAX < frames < BEHIND_MAX * (NO_READS_MAX + 2)
+        # Who reads now and then stays, because it counts anew from each read.
+        for n in range(BEHIND_MAX * (NO_READS_MAX - 5)):
+            told.change(totals=-n)
+            broadcast._give_all(broadcast._look() or b"")
+        assert broadcast.listeners == 1
+        with pytest.raises(StopAsyncIteration):
+            for _ in range(BEHIND_MAX + 1):
+                await take(silent)
+        assert (await take(slow))["lanes"] == [1]
+        await slow.aclose()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("spec", ["2.3", "2.4"])
+def test_a_connection_that_takes_nothing_gives_its_place_back(monkeypatch: pytest.MonkeyPatch, spec: str) -> None:
+    monkeypatch.setattr(streams, "STALLED_S", 0.01)
+
+    async def run() -> None:
+        app = FastAPI()
+        app.state.streams = 0
+        scope = {"type": "http", "app": app, "headers": [], "asgi": {"spec_version": spec}}
+        stream = CountedStream(Told().broadcast().listen(), Request(scope))
+        assert app.state.streams == 1
+
+        async def never(*_: object) -> Any:
+            await asyncio.Event().wait()
+
+        await asyncio.wait_for(stream(scope, never, never), 5)
+        assert app.state.streams == 0
 
     asyncio.run(run())

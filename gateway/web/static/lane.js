@@ -300,12 +300,13 @@ class GatelineLane extends HTMLElement {
     if (!this.toggles) return;
     for (const { what, on, off, button } of this.toggles) {
       const now = this.isOn(what);
+      // The name stays: pressed or not says whether it is on, and nothing beside it moves.
       button.setAttribute("aria-pressed", String(now));
-      say(button.words, now ? off : on);
+      button.title = now ? off : on;
     }
     const beam = this.isOn(`beam ${this.beamSelect.value}`);
     this.beamButton.setAttribute("aria-pressed", String(beam));
-    say(this.beamButton.words, beam ? "Free it" : "Break");
+    this.beamButton.title = beam ? "Free it" : "Break it";
   }
 
   toggleBeam(beam) {
@@ -316,6 +317,7 @@ class GatelineLane extends HTMLElement {
 
   async command(act, what, on, done) {
     say(this.told, "…");
+    if (act === "send") { this.sentAt = this.state.scene?.at ?? Date.now(); this.sentWhat = what; }
     try {
       const answer = await fetch(`/v1/devices/${encodeURIComponent(this.device)}/world`, {
         method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ do: act, what, on }),
@@ -377,6 +379,7 @@ class GatelineLane extends HTMLElement {
       if (row.truth) this.timeline.flag(`t${row.key}`, row.truth.at, 1, row.verdict === "passed" ? "passed" : really(row.truth.what), EVASIONS.has(row.truth.what) ? "evasion" : "honest");
       if (row.said) this.timeline.flag(`s${row.said.at}/${row.said.what}`, row.said.at, 0, `${SAID[row.said.what] || row.said.what}, ${row.said.confidence} %`, "accusation");
     }
+    this.tellOwn(rows);
     const told = rows.find((row) => row.said?.trace?.length);
     if (told) {
       const key = `${told.said.at}/${told.said.what}`, start = placeTrace(told.said.trace, this.edges, told.said.at);
@@ -385,6 +388,18 @@ class GatelineLane extends HTMLElement {
       const whole = (this.rowOf || this.layout.beams.map((_, index) => index)).filter((index) => !beams.includes(index));
       say(this.toldWords, `At ${clock(told.said.at)} beams ${beams.join(", ")} told of ${SAID[told.said.what] || told.said.what}${whole.length ? `; ${whole.join(", ")} stayed whole` : ""}.`);
     }
+  }
+
+  // What came of whom one has sent, also for who hears the page.
+  tellOwn(rows) {
+    if (!this.told) return;
+    const own = rows.find((row) => row.truth?.hand && row.truth.at > (this.sentAt ?? Infinity) - 500);
+    const key = own && `${own.key}/${own.result}/${own.said?.seq ?? ""}`;
+    if (!own || own.result === "open" || key === this.ownTold) return;
+    this.ownTold = key;
+    const beams = [...new Set((own.said?.trace || []).map(([, beam]) => beam))].sort((a, b) => a - b);
+    const said = own.said ? `the gate reported ${SAID[own.said.what] || own.said.what}, ${own.said.confidence} % sure${beams.length ? `, by beams ${beams.join(", ")}` : ""}` : "the gate reported nothing irregular";
+    say(this.told, `Your ${this.sentWhat} ${really(own.truth.what)}: ${said}. ${own.result === "honest" ? "" : `${own.verdict[0].toUpperCase()}${own.verdict.slice(1)}.`}`.trim());
   }
 
   showRecords() {

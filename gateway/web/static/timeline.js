@@ -81,7 +81,7 @@ export class Timeline {
 
   fit() {
     const width = this.host.clientWidth;
-    if (width < 2 * LABEL_PX || width === this.width) return; // not laid out yet
+    if (width < LABEL_PX + RIGHT_PX + 40 || width === this.width) return; // not laid out yet
     this.width = width;
     this.scale = (width - LABEL_PX - RIGHT_PX) / WINDOW_MS;
     this.root.setAttribute("viewBox", `0 0 ${width} ${this.height}`);
