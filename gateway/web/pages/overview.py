@@ -23,6 +23,8 @@ from gateway.web.parts import change
 
 STYLES: Final = ("overview.css",)
 SCRIPTS: Final = ("plan.js", "chart.js")
+SHARE_MIN: Final = 200
+"""Passages below which no share of consent is shown: some eighty may be counted at eight gates and not told yet."""
 CALLS: Final = 5
 """Devices that need a hand by name; of more it tells how many."""
 
@@ -175,7 +177,8 @@ def texts(board: Board) -> dict[str, str]:
         "in": f"{charts.entries_a_minute:,.0f}",
         "out": f"{charts.exits_a_minute:,.0f}",
         "waiting": f"{figures.waiting:,}",
-        "yes": share(figures.recorded, figures.passages),
+        # Who agreed is told at once, who declined in tens: of the first few a share would be wrong by construction.
+        "yes": share(figures.recorded, figures.passages) if figures.passages >= SHARE_MIN else "–",
         "irregular": share(irregular, irregular + figures.passages),
         "flight": f"{figures.at_gates + figures.queued:,}",
     }
