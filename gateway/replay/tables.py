@@ -21,6 +21,11 @@ BATCH_ROWS: Final = 50_000
 GROUP_MAX_BYTES: Final = 64 * 1024 * 1024
 """A row group larger than that is none of ours (ours have 50,000 rows) and is not read."""
 
+VALUES_PER_ROW: Final = 64
+"""Of a list; a lane has 16 beams at most. A row group's own size says little: what repeats takes no room in it."""
+TEXT_MAX_BYTES: Final = 1_000
+"""The longest text; those of runs are names and words."""
+
 NUMBERS: Final = frozenset(("beam", "blocked", "confidence", "arm", "arm_to"))
 """Columns of numbers, besides those whose name ends in _ms."""
 MAY_BE_NULL: Final = "honest"
@@ -52,7 +57,10 @@ def table(folder: int, name: str, columns: Sequence[str]) -> Iterator[Table]:
 
     file_name = f"{name}.parquet"
     try:
-        with _opened(folder, file_name) as raw, pq.ParquetFile(raw) as file:
+        with _opened(folder, file_name) as raw, pq.ParquetFile(raw) as plain:
+            texts = [field.name for field in plain.schema_arrow if pa.types.is_string(field.type)]
+            # Texts as numbers of a dictionary: one that repeats is in memory once, however long it is.
+            file = pq.ParquetFile(raw, read_dictionary=texts)
             missing = [column for column in columns if column not in file.schema_arrow.names]
             if missing:
                 raise Unreadable(
@@ -132,13 +140,35 @@ class Table:
                     f"{self._name} has a row group of more than {GROUP_MAX_BYTES // 1024 // 1024} MiB; those that "
                     "`gateline simulate --out` writes have 50,000 rows each."
                 )
+            self._require_bounded(number, read)
             for batch in self._file.iter_batches(BATCH_ROWS, row_groups=[number], columns=read):
+                self._require_short(batch)
                 kept = _within(batch, wanted)
                 if not kept.num_rows:
                     continue
                 if any(kept.column(name).null_count for name in columns if name != MAY_BE_NULL):
                     raise self.strange()
                 yield kept.select(list(columns))
+
+    def _require_bounded(self, number: int, columns: Sequence[str]) -> None:
+        """Unreadable for a row group with more values in a column than rows of a run can have."""
+        group = self._file.metadata.row_group(number)
+        for place in range(group.num_columns):
+            chunk = group.column(place)
+            if chunk.path_in_schema.split(".", 1)[0] not in columns:
+                continue
+            if chunk.num_values > group.num_rows * VALUES_PER_ROW or group.num_rows > 20 * BATCH_ROWS:
+                raise self.strange()
+
+    def _require_short(self, batch: Any) -> None:
+        """Unreadable for a text that is longer than any of a run's."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        for column in batch.columns:
+            words = column.dictionary if pa.types.is_dictionary(column.type) else column
+            if pa.types.is_string(words.type) and (pc.max(pc.binary_length(words)).as_py() or 0) > TEXT_MAX_BYTES:
+                raise self.strange()
 
     def rows(self, form: type[R], wanted: Wanted, limit: int) -> tuple[list[R], bool]:
         """At most so many rows as such structs, and whether that is all of them."""

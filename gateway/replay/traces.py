@@ -109,7 +109,7 @@ def _truth(service: Service, device: str, record: dict[str, Any]) -> dict[str, A
     for match in lane["verdict"]["matches"]:
         told = match["record"]
         if told is not None and (told["boot"], told["seq"]) == (record["boot"], record["seq"]):
-            outcome = next((one for one in lane["truth"] if one["n"] == match["truth_n"]), None)
+            outcome = match["truth"]
             return {
                 "result": match["result"],
                 "what": None if outcome is None else outcome["what"],

@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -387,3 +388,51 @@ def test_an_unknown_lane_is_told(whole: Whole, folder: Path) -> None:
     assert answer.json()["detail"] == "There is no such lane in this run; /v1/replays/lanes lists all of a run."
     with pytest.raises(UnknownRun):
         Replays(folder).stretch("small", "elsewhere", "in-1", 0, 9)
+
+
+def a_list_without_end(path: Path) -> None:
+    """One lane with two million beams; in the file they take a few kilobytes."""
+    table = pq.read_table(path)
+    kind = table.schema.field("beams").type
+    parts = [pa.repeat(pa.scalar(0, field.type), 2_000_000) for field in kind.value_type]
+    beams = pa.StructArray.from_arrays(parts, fields=list(kind.value_type))
+    one = pa.ListArray.from_arrays(pa.array([0, 2_000_000], pa.int32()), beams).cast(kind)
+    place = table.schema.get_field_index("beams")
+    pq.write_table(table.slice(0, 1).set_column(place, table.schema.field("beams"), one), path, compression="zstd")
+
+
+def a_word_without_end(path: Path) -> None:
+    """Two thousand lanes of one make, whose name has a megabyte; in the file it stands once."""
+    table = pq.read_table(path).slice(0, 1)
+    table = pa.concat_tables([table] * 2_000)
+    place = table.schema.get_field_index("make")
+    word = pa.DictionaryArray.from_arrays(pa.array([0] * 2_000, pa.int32()), pa.array(["x" * 1_000_000]))
+    pq.write_table(
+        table.set_column(place, "make", word), path, compression="zstd", store_schema=False,
+        dictionary_pagesize_limit=1 << 26,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("harm", [a_list_without_end, a_word_without_end])
+def test_what_is_small_on_the_disk_is_not_large_in_memory(harm: Callable[[Path], None], tmp_path: Path) -> None:
+    path = write(tmp_path / "run", tables()) / "layout.parquet"
+    harm(path)
+    assert path.stat().st_size < 100_000
+    pool = pa.default_memory_pool()
+    before = pool.bytes_allocated()
+    highest = 0
+
+    def told() -> str:
+        nonlocal highest
+        with pytest.raises(Unreadable) as refused:
+            Replays(tmp_path).lanes("run")
+        highest = max(highest, pool.bytes_allocated() - before)
+        return str(refused.value)
+
+    tracemalloc.start()
+    try:
+        assert "does not write" in told()
+        assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    finally:
+        tracemalloc.stop()
+    assert highest < 50_000_000
