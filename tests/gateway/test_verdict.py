@@ -68,6 +68,18 @@ def test_a_record_about_somebody_honest_accuses_wrongly() -> None:
     assert (counts["passages"], counts["evasions"], counts["accused_wrongly"]) == (1, 0, 1)
 
 
+def test_an_accusation_stands_beside_the_honest_rider_it_is_about() -> None:
+    verdict = Verdict(AT)
+    verdict.happened(1, AT - NEAR_MS - 1, "passed", "adult", 0)
+    verdict.happened(2, AT, "passed", "pram", 1)
+    verdict.happened(3, AT + 900, "passed", "adult", 0)
+    verdict.reported(AT + 100, "tailgate", 95, 1, 1)
+    (match,) = verdict.told(LATER)["matches"]
+    assert match["result"] == "accused_wrongly"
+    assert match["truth"] == {"at": AT, "n": 2, "what": "passed", "figure": "pram", "hand": 1}
+    assert verdict.counts(LATER)["evasions"] == 0
+
+
 def test_with_hands_in_the_lane_it_accuses_nobody() -> None:
     verdict = Verdict(AT)
     verdict.meddled(AT, True)
