@@ -5,7 +5,7 @@ once, holds NiceGUI's socket with the handshake, the pongs and the acknowledgeme
 page's stream of events: `/v1/live` with half of them, `/v1/live/{device}` with the others. It draws nothing. Whether
 pages are open or not, a simulator's process says ten scenes a second for each of eight lanes, so that the streams have
 something to tell, and events come one a message, as fast as they are acknowledged. All goes through one gateway; pages
-are opened before their stretch and closed after it, and who goes first takes turns.
+are opened well before their stretch and closed after it, and who goes first takes turns.
 
 All share the machine's cores, the holder of the pages too, so the rate tells what somebody would see who has all of it
 on one small machine. What the gateway itself spends is told by its own processor time for one event.
@@ -45,8 +45,11 @@ _LANES = [f"gate-{number}" for number in range(1, 9)]
 _PAGES = 50
 _OPENING = 5
 """Pages that are fetched at once: what is measured is open pages, not how they open."""
-_ROUNDS = 16
-_EVENTS = 6_000
+_ROUNDS = 20
+_EVENTS = 12_000
+_SETTLE_S = 5.0
+"""Time before each stretch: what opening pages took, and the end of those that were closed before (NiceGUI keeps a page
+for three seconds, should it come back), is not what open pages take."""
 _LIMIT_S = 120.0
 _FRAME_S = 0.1
 _ACK_S = 3.0
@@ -305,6 +308,7 @@ def _stretch(backend: EmbeddedGateway, publish: Callable[[], None], stored: int,
     """What comes behind the first ``stored`` events, with or without pages."""
     pid = backend.gateway_pid
     assert pid is not None
+    threading.Event().wait(_SETTLE_S)
     before = pages.counts() if pages else [0, 0, 0]
     processor_s, holder_s = _processor_s(pid), _processor_s(pages.pid) if pages else 0.0
     seconds = _timed(backend.database_path, publish, stored + _EVENTS)
