@@ -122,7 +122,7 @@ class _Page:
                                 with Node("span"):
                                     Node("span", css="swatch second" if number else "swatch")
                                     Node("span", bar)
-                        self.charts[key] = Node("gateline-chart", mode=mode, label=name)
+                        self.charts[key] = Node("gateline-chart", css=f"{key}-chart", mode=mode, label=name)
 
     def show(self, board: Board) -> None:
         """Show this; what is shown already is left alone."""
