@@ -69,6 +69,9 @@ def table(folder: int, name: str, columns: Sequence[str]) -> Iterator[Table]:
                 )
             for column in columns:
                 kind = file.schema_arrow.field(column).type
+                words = kind.value_type if pa.types.is_dictionary(kind) else kind
+                if pa.types.is_large_string(words) or pa.types.is_binary(words) or pa.types.is_large_binary(words):
+                    raise Table(file, file_name).strange()  # texts that would not be bounded below
                 if (column in NUMBERS or column.endswith("_ms")) and not pa.types.is_integer(kind):
                     raise Table(file, file_name).strange()
             yield Table(file, file_name)
