@@ -52,19 +52,16 @@ class LaneCounts:
             "tallied": self.tallied,
         }
 
-    def add(self, record: object) -> bool:
-        """Add one stored record; whether it counted anything."""
+    def add(self, record: object) -> None:
+        """Add one stored record, if it counts riders."""
         if isinstance(record, Passage):
             self.entries += record.way == "entry"
             self.exits += record.way == "exit"
             self.recorded += 1
-            return True
-        if isinstance(record, Tally):
+        elif isinstance(record, Tally):
             self.entries += record.entries
             self.exits += record.exits
             self.tallied += record.entries + record.exits
-            return True
-        return False
 
 
 @dataclass(slots=True)

@@ -221,14 +221,18 @@ class LiveState:
                     "recorded": sum(lane.counts.recorded for lane in lanes),
                     "tallied": sum(lane.counts.tallied for lane in lanes),
                 },
-                "verdict": _verdict(lanes),
+                "verdict": self._verdict(),
             }
 
+    def verdict(self) -> dict[str, int] | None:
+        """How often the gates of all emulated lanes were right and wrong; None where nobody can tell."""
+        with self._lock:
+            return self._verdict()
 
-def _verdict(lanes: Iterable[Lane]) -> dict[str, int] | None:
-    """How often the gates of all emulated lanes were right and wrong; None where there are none."""
-    judged = [lane.verdict.counts(lane.scene.at) for lane in lanes if lane.verdict and lane.scene]
-    return {name: sum(counts[name] for counts in judged) for name in judged[0]} if judged else None
+    def _verdict(self) -> dict[str, int] | None:
+        lanes = self._lanes.values()
+        judged = [lane.verdict.counts(lane.scene.at) for lane in lanes if lane.verdict and lane.scene]
+        return {name: sum(counts[name] for counts in judged) for name in judged[0]} if judged else None
 
 
 def _natural(name: str) -> tuple[str, int, str]:

@@ -3,8 +3,9 @@
 Pure: outcomes and records come in whatever order (records may be minutes late when a network was cut), `now_ms` is an
 argument. A record belongs to the evasion next to it in time, one of a fitting name before others, and to none that is
 further away than NEAR_MS; so what comes of them doesn't depend on the order in which they came. Records that nobody's
-evasion explains accuse somebody honest, unless hands were in the lane (a beam broken from a page): those are counted
-apart. Memory is bounded: what is older than the newest KEPT of its kind is counted for good.
+evasion explains accuse somebody honest, the one who passed next to them, unless hands were in the lane (a beam broken
+from a page): those are counted apart. Memory is bounded: what is older than the newest KEPT of its kind is counted for
+good.
 
 Does not belong here: who is shown what; whole runs of the simulator, which know rider by rider (gateway/results).
 """
@@ -110,7 +111,8 @@ class Verdict:
         self._passages = 0
         self._outcomes: list[Outcome] = []
         self._reports: list[Report] = []
-        self._honest: deque[Outcome] = deque(maxlen=KEPT)
+        self._honest: list[Outcome] = []
+        """Passages that a report may be about: the newest, and older ones that one is near to."""
         self._hands: deque[list[int]] = deque(maxlen=HANDS_KEPT)
         """[from, to] of each time that somebody meddled."""
         self._for_good: Counter[str] = Counter()
@@ -122,16 +124,16 @@ class Verdict:
 
     def happened(self, n: int, at: int, what: str, figure: str = "", hand: int = 0) -> None:
         """A body did that; ``at`` epoch ms, the others as in the scene."""
+        outcome = Outcome(at, n, what, figure, hand)
         if what in PASSAGES:
             self._passages += 1
-        elif what not in FITTING:
-            return
-        if what in PASSAGES:
-            self._honest.append(Outcome(at, n, what, figure, hand))
+            self._honest.append(outcome)
+            if len(self._honest) > 2 * KEPT:
+                self._forget_honest()
             if self._reports:
                 self._matches = None
-        else:
-            self._outcomes.append(Outcome(at, n, what, figure, hand))
+        elif what in FITTING:
+            self._outcomes.append(outcome)
             self._changed()
 
     def reported(self, at: int, what: str, confidence: int, boot: int, seq: int) -> None:
@@ -188,6 +190,12 @@ class Verdict:
                 self._outcomes.remove(match.outcome)
             if match.report is not None:
                 self._reports.remove(match.report)
+
+    def _forget_honest(self) -> None:
+        """Keep the newest KEPT, and of older ones whom a known report accuses."""
+        accused = {match.outcome for match in self._pair(None) if match.result == "accused_wrongly"}
+        older, newest = self._honest[:-KEPT], self._honest[-KEPT:]
+        self._honest = [one for one in older if one in accused][-KEPT:] + newest
 
     def _pair(self, now_ms: int | None) -> list[Match]:
         """The pairs; ``now_ms`` None: nothing more is waited for."""

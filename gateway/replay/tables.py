@@ -18,6 +18,8 @@ from typing import Any, BinaryIO, Final, TypeVar
 import msgspec
 
 BATCH_ROWS: Final = 50_000
+BATCH_ROWS_OF_LISTS: Final = 64
+"""Where a column holds lists: what is in one isn't known before it is read."""
 GROUP_MAX_BYTES: Final = 64 * 1024 * 1024
 """A row group larger than that is none of ours (ours have 50,000 rows) and is not read."""
 
@@ -69,9 +71,6 @@ def table(folder: int, name: str, columns: Sequence[str]) -> Iterator[Table]:
                 )
             for column in columns:
                 kind = file.schema_arrow.field(column).type
-                words = kind.value_type if pa.types.is_dictionary(kind) else kind
-                if pa.types.is_large_string(words) or pa.types.is_binary(words) or pa.types.is_large_binary(words):
-                    raise Table(file, file_name).strange()  # texts that would not be bounded below
                 if (column in NUMBERS or column.endswith("_ms")) and not pa.types.is_integer(kind):
                     raise Table(file, file_name).strange()
             yield Table(file, file_name)
@@ -144,7 +143,7 @@ class Table:
                     "`gateline simulate --out` writes have 50,000 rows each."
                 )
             self._require_bounded(number, read)
-            for batch in self._file.iter_batches(BATCH_ROWS, row_groups=[number], columns=read):
+            for batch in self._file.iter_batches(self._batch_rows(read), row_groups=[number], columns=read):
                 self._require_short(batch)
                 kept = _within(batch, wanted)
                 if not kept.num_rows:
@@ -163,15 +162,21 @@ class Table:
             if chunk.num_values > group.num_rows * VALUES_PER_ROW or group.num_rows > 20 * BATCH_ROWS:
                 raise self.strange()
 
-    def _require_short(self, batch: Any) -> None:
-        """Unreadable for a text that is longer than any of a run's."""
+    def _batch_rows(self, columns: Sequence[str]) -> int:
         import pyarrow as pa
-        import pyarrow.compute as pc
 
-        for column in batch.columns:
-            words = column.dictionary if pa.types.is_dictionary(column.type) else column
-            if pa.types.is_string(words.type) and (pc.max(pc.binary_length(words)).as_py() or 0) > TEXT_MAX_BYTES:
+        kinds = [self._file.schema_arrow.field(column).type for column in columns]
+        # Texts of these kinds are no dictionary's, so one that repeats would be in memory as often as it stands there.
+        for kind in kinds:
+            words = kind.value_type if pa.types.is_dictionary(kind) else kind
+            if pa.types.is_large_string(words) or pa.types.is_binary(words) or pa.types.is_large_binary(words):
                 raise self.strange()
+        return BATCH_ROWS_OF_LISTS if any(pa.types.is_nested(kind) for kind in kinds) else BATCH_ROWS
+
+    def _require_short(self, batch: Any) -> None:
+        """Unreadable for a list or a text that is longer than any of a run's, wherever it stands."""
+        if not all(_is_short(column) for column in batch.columns):
+            raise self.strange()
 
     def rows(self, form: type[R], wanted: Wanted, limit: int) -> tuple[list[R], bool]:
         """At most so many rows as such structs, and whether that is all of them."""
@@ -192,6 +197,23 @@ class Table:
             f"{self._name} holds values that `gateline simulate` does not write. Run the scenario again into a new "
             "folder."
         )
+
+
+def _is_short(column: Any) -> bool:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return _is_short(column.dictionary)
+    if pa.types.is_list(kind):
+        longest = pc.max(pc.list_value_length(column)).as_py() or 0
+        return bool(longest <= VALUES_PER_ROW) and _is_short(column.flatten())
+    if pa.types.is_struct(kind):
+        return all(_is_short(part) for part in column.flatten())
+    if pa.types.is_string(kind):
+        return bool((pc.max(pc.binary_length(column)).as_py() or 0) <= TEXT_MAX_BYTES)
+    return bool(pa.types.is_primitive(kind) or pa.types.is_null(kind))
 
 
 def _within(batch: Any, wanted: Wanted) -> Any:

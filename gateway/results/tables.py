@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -30,14 +31,21 @@ class Table:
     def csv(self) -> str:
         """With a line of heads."""
         out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\r\n")
+        # Every text in quotes: some spreadsheets take a semicolon for the end of a field.
+        writer = csv.writer(out, lineterminator="\r\n", quoting=csv.QUOTE_NONNUMERIC)
         for row in (self.head, *self.rows):
             writer.writerow([_harmless(cell) if isinstance(cell, str) else cell for cell in row])
         return out.getvalue()
 
 
 def _harmless(text: str) -> str:
-    return f"'{text}" if text.lstrip(" ").startswith(FORMULA) else text
+    seen = text.lstrip("".join(character for character in set(text) if _unseen(character)))
+    return f"'{text}" if text.startswith(FORMULA) or seen.startswith(FORMULA) else text
+
+
+def _unseen(character: str) -> bool:
+    """Whether a spreadsheet may look through it: spaces of all kinds, controls, marks without a width."""
+    return character.isspace() or unicodedata.category(character) in ("Cc", "Cf")
 
 
 def _ends(figure: Figure) -> tuple[Cell, Cell, Cell]:

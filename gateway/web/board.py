@@ -79,7 +79,7 @@ class Gatherer:
         lanes = [lane for lane in known if lane is not None and lane.kind == "gate"]
         going = [lane.device for lane in lanes if lane.site_class == EMULATED and lane.link == "online"]
         return Board(
-            take(lanes, service.consumer.waiting),
+            take(lanes, service.consumer.waiting, service.live.verdict()),
             self._charts,
             _json({lane.device: _layout(lane) for lane in lanes}),
             going[0] if going else "",

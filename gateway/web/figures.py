@@ -35,8 +35,9 @@ class Figures:
         return self.recorded + self.tallied
 
 
-def take(lanes: Iterable[Lane], queued: int) -> Figures:
-    """The figures of these lanes; ``queued``: messages that have come and are not stored yet."""
+def take(lanes: Iterable[Lane], queued: int, verdict: Mapping[str, int] | None) -> Figures:
+    """The figures of these lanes; ``queued``: messages that have come and are not stored yet; ``verdict`` as the live
+    state sums it."""
     lanes = list(lanes)
     return Figures(
         lanes=len(lanes),
@@ -47,15 +48,8 @@ def take(lanes: Iterable[Lane], queued: int) -> Figures:
         waiting=sum(lane.scene.waiting for lane in lanes if lane.scene is not None and lane.link == "online"),
         at_gates=sum(lane.health.outbox for lane in lanes if lane.health is not None),
         queued=queued,
-        verdict=_verdict(lanes),
+        verdict=verdict,
     )
-
-
-def _verdict(lanes: Iterable[Lane]) -> dict[str, int] | None:
-    judged = [
-        lane.verdict.counts(lane.scene.at) for lane in lanes if lane.verdict is not None and lane.scene is not None
-    ]
-    return {name: sum(counts[name] for counts in judged) for name in judged[0]} if judged else None
 
 
 def share(part: int, whole: int) -> str:

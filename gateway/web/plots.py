@@ -9,9 +9,10 @@ here. What the numbers mean doesn't belong here.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from html import escape
+from html import escape as html_escape
 from typing import Final
 
 from gateway.results.card import Figure, Scorecard
@@ -64,6 +65,14 @@ class Bar:
     low: float | None = None
     high: float | None = None
     mark: float | None = None
+
+
+_NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def escape(text: str) -> str:
+    """``text`` as XML has it; what XML can't hold at all becomes the sign for that."""
+    return html_escape(_NOT_XML.sub("\ufffd", text))
 
 
 class _Drawing:

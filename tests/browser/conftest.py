@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.integration.harness import Whole
 from tests.support import ROOT
+from tests.touch.serving import Pages
 
 ARGUMENTS = [
     "--no-sandbox",  # in a container there is no user to change to
@@ -38,6 +39,13 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="session")
+def pages() -> Iterator[Pages]:
+    """Kiosks' touch pages. One server for all modules: NiceGUI is one per process."""
+    with Pages().serving() as serving:
+        yield serving
 
 
 @dataclass

@@ -3,8 +3,6 @@
 The screen is set by the test, as in test_kiosk_page.py, which tests what is shown.
 """
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.browser.accessibility import Axe, axe
@@ -15,12 +13,6 @@ from tests.touch.serving import Pages
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 __all__ = ["axe"]
-
-
-@pytest.fixture(scope="module")
-def pages() -> Iterator[Pages]:
-    with Pages().serving() as serving:
-        yield serving
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

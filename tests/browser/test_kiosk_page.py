@@ -5,7 +5,6 @@ What the kiosk does is decided by its engine and tested with it (test_kiosk_walk
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,12 +29,6 @@ TRACES = """() => JSON.stringify([
   {...localStorage}, {...sessionStorage}, document.cookie, location.href, document.title, history.state,
   window.name, mounted_app.elements,
 ])"""
-
-
-@pytest.fixture(scope="module")
-def pages() -> Iterator[Pages]:
-    with Pages().serving() as serving:
-        yield serving
 
 
 @pytest.fixture

@@ -413,7 +413,31 @@ def a_word_without_end(path: Path) -> None:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("harm", [a_list_without_end, a_word_without_end])
+def a_word_of_another_kind(path: Path) -> None:
+    """As above, in a kind of text that is not read as a dictionary."""
+    table = pq.read_table(path).slice(0, 1)
+    table = pa.concat_tables([table] * 500)
+    word = pa.repeat(pa.scalar("x" * 1_000_000, pa.large_string()), 500)
+    pq.write_table(table.set_column(table.schema.get_field_index("make"), "make", word), path, compression="zstd")
+
+
+def one_long_list_among_short_ones(path: Path) -> None:
+    """On the average of its rows it would be in bounds."""
+    table = pq.read_table(path).slice(0, 1)
+    kind = table.schema.field("beams").type
+    rows = 20_000
+    parts = [pa.repeat(pa.scalar(0, field.type), 1_000_000 + rows) for field in kind.value_type]
+    beams = pa.StructArray.from_arrays(parts, fields=list(kind.value_type))
+    ends = pa.array([0, *range(1_000_000, 1_000_000 + rows)], pa.int32())
+    lists = pa.ListArray.from_arrays(ends, beams.slice(0, 1_000_000 + rows)).cast(kind)
+    many = pa.concat_tables([table] * rows)
+    place = many.schema.get_field_index("beams")
+    pq.write_table(many.set_column(place, many.schema.field("beams"), lists), path, compression="zstd")
+
+
+@pytest.mark.parametrize(
+    "harm", [a_list_without_end, a_word_without_end, a_word_of_another_kind, one_long_list_among_short_ones]
+)
 def test_what_is_small_on_the_disk_is_not_large_in_memory(harm: Callable[[Path], None], tmp_path: Path) -> None:
     path = write(tmp_path / "run", tables()) / "layout.parquet"
     harm(path)

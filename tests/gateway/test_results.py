@@ -18,7 +18,7 @@ from gateway.results import folder as runs_folder
 from gateway.results.card import FORM, Figure, NotAScorecard, Scorecard, decode
 from gateway.results.compare import difference
 from gateway.results.folder import FILE_MAX_BYTES, RUNS_MAX, Runs
-from gateway.results.tables import TABLES
+from gateway.results.tables import TABLES, Table
 from gateway.results.verdicts import ACCUSATIONS, EVASIONS, NOTHING, counts, is_right
 from gateway.web import plots
 from simulator.scenario.commands import simulate
@@ -259,6 +259,20 @@ def test_two_figures_are_apart_when_their_intervals_are() -> None:
     assert difference(figure(0.3, 0.21, 0.4), figure(0.1, 0.05, 0.2)).apart
     assert difference(figure(None), figure(0.3, 0.2, 0.4)) == difference(figure(0.3), figure(None))
     assert difference(figure(0.1), figure(0.3)).words == "no intervals"
+
+
+@pytest.mark.parametrize("before", ["\u00a0", "\u2003", "\ufeff", "\x00", "\u200b", "\t", "\n", " \u00a0"])
+def test_no_formula_hides_behind_what_is_not_seen(before: str) -> None:
+    line = Table(("name", "n"), ((f"{before}=1+1", 1), ("x;=1+1", None))).csv()
+    assert f"'{before}=1+1" in line
+    assert '"x;=1+1",' in line, "a semicolon is no end of a field"
+
+
+def test_a_figure_is_xml_whatever_a_name_holds() -> None:
+    drawing = plots._Drawing(100, plots._SAVED)
+    drawing.text(0, 0, "a\x00b\x01\ufffe<c>&\ud800")
+    drawing.slanted(0, 0, "\x0b")
+    ET.fromstring(drawing.svg('"\x02"'))
 
 
 def test_a_csv_holds_the_numbers_and_no_formula(made: Path) -> None:

@@ -80,6 +80,17 @@ def test_an_accusation_stands_beside_the_honest_rider_it_is_about() -> None:
     assert verdict.counts(LATER)["evasions"] == 0
 
 
+def test_the_rider_whom_it_is_about_stays_beside_an_accusation() -> None:
+    verdict = Verdict(AT)
+    verdict.happened(0, AT, "passed", "pram", 1)
+    verdict.reported(AT + 100, "tailgate", 95, 1, 1)
+    for n in range(1, 5 * KEPT):
+        verdict.happened(n, AT + n * 10_000, "passed", "adult", 0)
+    (match,) = verdict.told(AT + 10**9)["matches"]
+    assert match["truth"]["figure"] == "pram"
+    assert len(verdict._honest) <= 2 * KEPT
+
+
 def test_with_hands_in_the_lane_it_accuses_nobody() -> None:
     verdict = Verdict(AT)
     verdict.meddled(AT, True)
