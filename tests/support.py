@@ -5,6 +5,7 @@ it said is kept, bounded, and its last lines are part of every failure. Nothing 
 What only one room's tests need doesn't belong here.
 """
 
+import asyncio
 import contextlib
 import os
 import re
@@ -15,8 +16,12 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parent.parent
 """The project's own directory."""
@@ -31,6 +36,12 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def run_async(job: Coroutine[Any, Any, T]) -> T:
+    """`asyncio.run` in a thread of its own: playwright keeps a loop in this one, once a browser test has run."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, job).result()
 
 
 def wait_until(condition: Callable[[], object], what: str, *, timeout_s: float = 20.0, poll_s: float = 0.02) -> None:

@@ -25,6 +25,7 @@ from gateway.web.device_detail import charts
 from gateway.web.device_facts import Gatherer
 from gateway.web.device_rows import GAPS, NOTICES, REASONS, Facts, State, Watch, row, state_of, troubles_of
 from gateway.web.ticker import Ticker
+from tests.support import run_async
 
 FINE = Facts("majestic", "gate-1", "emulated", "gate", link="online")
 
@@ -193,7 +194,7 @@ def test_many_pages_gather_once() -> None:
         await asyncio.wait_for(task, 10)
         assert len(gathered) <= 1 + len(heard[0]) + 1
 
-    asyncio.run(watch())
+    run_async(watch())
     assert threading.get_ident() not in threads
 
 
@@ -218,5 +219,5 @@ def test_a_gathering_that_fails_is_told_once_and_tried_again(caplog: pytest.LogC
         assert await asyncio.wait_for(heard, 10) == 4
         stop()
 
-    asyncio.run(watch())
+    run_async(watch())
     assert len([one for one in caplog.records if "locked" in one.getMessage()]) == 1

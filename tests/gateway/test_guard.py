@@ -1,6 +1,5 @@
 """Before the HTTP server: hosts, origins, headers, the nonce in pages; bounds on pages handed out and on the log."""
 
-import asyncio
 import io
 import logging
 import re
@@ -22,6 +21,7 @@ from gateway.api.server import config
 from gateway.web.access import Action, allowed
 from gateway.web.crowd import IN_TIME_S, WAITING_MAX, Crowd
 from gateway.web.log_lines import LINE_MAX, TRACE_LINES_MAX, Bounded
+from tests.support import run_async
 
 HOST = "127.0.0.1:8080"
 
@@ -67,7 +67,7 @@ def ask(method: str, path: str, headers: dict[str, str] | None = None) -> httpx.
         async with httpx.AsyncClient(transport=httpx.ASGITransport(GUARD), base_url=f"http://{HOST}") as client:
             return await client.request(method, path, headers=headers)
 
-    return asyncio.run(once())
+    return run_async(once())
 
 
 def socket_opens(headers: dict[str, str]) -> bool:
@@ -81,7 +81,7 @@ def socket_opens(headers: dict[str, str]) -> bool:
 
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]
     scope = {"type": "websocket", "path": "/socket", "headers": raw, "query_string": b"", "subprotocols": []}
-    asyncio.run(GUARD(scope, receive, send))
+    run_async(GUARD(scope, receive, send))
     return bool(sent[0]["type"] == "websocket.accept")
 
 
@@ -235,7 +235,7 @@ def fetch(path: str) -> httpx.Response:
         async with httpx.AsyncClient(transport=transport, base_url=f"http://{HOST}") as client:
             return await client.get(path)
 
-    return asyncio.run(once())
+    return run_async(once())
 
 
 def test_pages_that_nobody_connects_to_are_bounded(handed_out: dict[str, Any]) -> None:

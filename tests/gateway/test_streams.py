@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request
 
 from gateway.api import streams
 from gateway.api.streams import BEHIND_MAX, MANY, NO_READS_MAX, Broadcast, CountedStream
+from tests.support import run_async
 
 
 class Told:
@@ -71,7 +72,7 @@ def test_what_fifty_watch_is_encoded_once() -> None:
             await one.aclose()
         assert broadcast.listeners == 0
 
-    asyncio.run(run())
+    run_async(run())
 
 
 def test_only_changes_are_told_and_the_time_makes_none() -> None:
@@ -88,7 +89,7 @@ def test_only_changes_are_told_and_the_time_makes_none() -> None:
         await stream.aclose()
         await late.aclose()
 
-    asyncio.run(run())
+    run_async(run())
 
 
 def test_whoever_begins_takes_nothing_from_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +109,7 @@ def test_whoever_begins_takes_nothing_from_the_others(monkeypatch: pytest.Monkey
         await first.aclose()
         await second.aclose()
 
-    asyncio.run(run())
+    run_async(run())
 
 
 def test_who_listens_to_what_broke_is_sent_away(caplog: pytest.LogCaptureFixture) -> None:
@@ -128,7 +129,7 @@ def test_who_listens_to_what_broke_is_sent_away(caplog: pytest.LogCaptureFixture
         assert (await take(anew))["totals"] == 3
         await anew.aclose()
 
-    asyncio.run(run())
+    run_async(run())
 
 
 def test_who_lags_gets_the_whole_and_no_growing_queue() -> None:
@@ -149,7 +150,7 @@ def test_who_lags_gets_the_whole_and_no_growing_queue() -> None:
         await slow.aclose()
         await quick.aclose()
 
-    asyncio.run(run())
+    run_async(run())
 
 
 def test_a_quiet_stream_says_that_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,7 +162,7 @@ def test_a_quiet_stream_says_that_it_is_there(monkeypatch: pytest.MonkeyPatch) -
         assert (await asyncio.wait_for(anext(stream), 5)).startswith(b":")
         await stream.aclose()
 
-    asyncio.run(run())
+    run_async(run())
 
 
 @pytest.mark.parametrize("why", ["the gateway ends", "the device is gone"])
@@ -181,7 +182,7 @@ def test_streams_end(why: str) -> None:
                 await take(one)
         assert broadcast.listeners == 0
 
-    asyncio.run(run())
+    run_async(run())
 
 
 def test_when_many_watch_it_tells_half_as_often() -> None:
@@ -229,7 +230,7 @@ def test_who_reads_nothing_is_sent_away() -> None:
         assert (await take(slow))["lanes"] == [1]
         await slow.aclose()
 
-    asyncio.run(run())
+    run_async(run())
 
 
 @pytest.mark.parametrize("spec", ["2.3", "2.4"])
@@ -249,4 +250,4 @@ def test_a_connection_that_takes_nothing_gives_its_place_back(monkeypatch: pytes
         await asyncio.wait_for(stream(scope, never, never), 5)
         assert app.state.streams == 0
 
-    asyncio.run(run())
+    run_async(run())
