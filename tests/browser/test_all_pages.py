@@ -79,6 +79,7 @@ class Where:
     control: str = ""
     without_runs: bool = False
     framed: bool = True
+    status: int = 200
 
 
 PAGES = (
@@ -94,11 +95,13 @@ PAGES = (
     Where("results", "/results", "a:has-text('suitcases')", ".run a"),
     Where("results, one run", f"/results?run={FIRST}", ".plot svg >> visible=true", "a:has-text('Figure as SVG')"),
     Where("results, two runs", f"/results?run={FIRST}&other={SECOND}", "text=Side by side", "details summary"),
-    Where("results, no such run", "/results?run=nobody", "text=There is no run of that name", ".run a"),
+    Where("results, no such run", "/results?run=nobody", "text=There is no run of that name", ".run a", status=404),
     Where("replay, nothing there", "/replay", without_runs=True),
     Where("replay", "/replay", f"a:has-text('{FIRST}')", f"main a:has-text('{FIRST}')"),
     Where("replay, a run", f"/replay?run={FIRST}", "gateline-replay", "gateline-replay button"),
-    Where("replay, no such run", "/replay?run=nobody"),
+    Where("replay, no such run", "/replay?run=nobody", status=404),
+    Where("no such page", "/nonsense", "h1:has-text('No such page')", "main a", status=404),
+    Where("no such lane", "/lane/nobody", "h1:has-text('No such lane')", "main a", status=404),
     Where("my data", "/my-data", control="input, textarea", framed=False),
     Where("notice", "/notice", control="a", framed=False),
     Where("inventory", "/inventory", framed=False),
@@ -189,14 +192,16 @@ def test_page(windows: Windows, site: Site, axe: Axe, where: Where, size: str, s
             _look(page, site, axe, where, keyboard=scheme == "light")
         elsewhere = [url for url in asked if not url.startswith((site.whole.url.rstrip("/") + "/", "data:", "blob:"))]
         assert not elsewhere, f"asked elsewhere: {elsewhere}"
-        assert not complaints, complaints
+        # Of a page that isn't there the browser itself says so, once.
+        told = [one for one in complaints if f"status of {where.status}" in one]
+        assert len(told) <= 1 and complaints == told, complaints
     finally:
         page.close()
 
 
 def _look(page: Page, site: Site, axe: Axe, where: Where, *, keyboard: bool) -> None:
     answer = page.goto(site.whole.url.rstrip("/") + where.path, wait_until="load")
-    assert answer is not None and answer.ok, f"{where.path} answers {answer and answer.status}"
+    assert answer is not None and answer.status == where.status, f"{where.path} answers {answer and answer.status}"
     page.wait_for_selector(where.ready, timeout=TIMEOUT_MS)
     page.wait_for_function(STILL, polling="raf", timeout=TIMEOUT_MS)
     _is_a_page(page, where)

@@ -18,6 +18,7 @@ from gateway.results.compare import difference
 from gateway.results.folder import Listing, Run, Runs
 from gateway.web import context
 from gateway.web.frame import frame
+from gateway.web.missing import not_found
 from gateway.web.nodes import Node, scrolled
 from gateway.web.pages import results_parts as parts
 from gateway.web.plots import Shown
@@ -37,6 +38,8 @@ def register() -> None:
             place = Node("div")
             with place:
                 _shown(listing, run, other)
+            if any(name and listing.find(name) is None for name in (run, other)):
+                not_found()
 
         async def refresh() -> None:
             nonlocal listing
