@@ -16,7 +16,7 @@ from nicegui import Client, ui
 from nicegui import app as nicegui_app
 
 from gateway.api.problems import problem
-from gateway.web.frame import frame
+from gateway.web.frame import HELP, frame
 from gateway.web.nodes import Node
 
 PATH_SHOWN: Final = 80
@@ -26,7 +26,7 @@ WAYS: Final = (
     ("Results", "/results", "how often gates were wrong in simulated runs"),
     ("Devices", "/devices", "every gate and kiosk, and how it is"),
     ("Privacy", "/privacy", "what is kept about anybody, and until when"),
-    ("First steps", "/start", "what to do first"),
+    (*HELP, "what to do first"),
 )
 """Where one may go instead: name, path, what one finds there."""
 

@@ -15,7 +15,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from gateway.web.frame import PLACES
+from gateway.web.frame import HELP, PLACES
 from simulator.scenario.commands import simulate
 from tests.browser.accessibility import Axe, axe
 from tests.browser.conftest import TIMEOUT_MS
@@ -171,7 +171,7 @@ def windows(browser: Browser) -> Iterator[Windows]:
 
 def test_every_place_of_the_navigation_is_here() -> None:
     here = {where.path.partition("?")[0] for where in PAGES}
-    assert {path for _, path in PLACES} <= here
+    assert {path for _, path in (*PLACES, HELP)} <= here
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -243,9 +243,9 @@ def _by_keyboard(page: Page, where: Where) -> None:
         links.append(focused["href"])
         if wanted and page.locator(wanted).and_(page.locator(":focus")).count():
             reached = True
-        if reached and (not where.framed or {path for _, path in PLACES} <= set(links)):
+        if reached and (not where.framed or {path for _, path in (*PLACES, HELP)} <= set(links)):
             break
     assert reached, f"Tab doesn't reach {wanted}"
     if where.framed:
         assert links[0] == "#main", "the first stop skips the navigation"
-        assert {path for _, path in PLACES} <= set(links)
+        assert {path for _, path in (*PLACES, HELP)} <= set(links)

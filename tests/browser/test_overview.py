@@ -21,6 +21,7 @@ from tests.integration.harness import sigkill
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 PHONE = {"width": 390, "height": 844}
+DESK = {"width": 1280, "height": 900}
 WALL = {"width": 1920, "height": 1080}
 MOST_BYTES = 200_000
 
@@ -264,18 +265,21 @@ def test_text_can_be_read_in_both_schemes(make_station: MakeStation, open_page: 
     assert len(grounds) == 2
 
 
-def test_an_empty_system_says_what_to_do(tmp_path: Path, open_page: OpenPage) -> None:
+def test_an_empty_system_says_what_to_do(tmp_path: Path, open_page: OpenPage, screenshots: Path) -> None:
     backend = EmbeddedGateway(tmp_path / "gateway")
     try:
         backend.start_broker()
         url = backend.start_gateway()
-        page, steps = open_page(url), open_page(f"{url}/start")
+        page, steps = open_page(url, viewport=DESK, color_scheme="light"), open_page(f"{url}/start")
         for one in (page, steps):
             one.until("() => document.querySelectorAll('.step').length === 3")
             told = one.page.inner_text(".steps")
             assert "make demo" in told and "gateline device add gate-1 --site" in told and "gateline simulate" in told
             assert one.page.locator(".step[data-done=yes]").count() == 0
             assert one.page.locator("a.lane").count() == 0
+        picture = screenshots / "start-desk-light.png"
+        page.page.screenshot(path=picture)
+        assert 0 < picture.stat().st_size < MOST_BYTES
         page.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         page.page.locator(".step button").first.click()
         page.until("() => document.querySelector('.step button').textContent === 'Copied'")

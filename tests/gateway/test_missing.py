@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from gateway.embedded import EmbeddedGateway
-from gateway.web.frame import PLACES
+from gateway.web.frame import HELP, PLACES
 from gateway.web.missing import PATH_SHOWN
 
 BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
@@ -48,7 +48,7 @@ def test_a_wrong_path_is_a_page_of_ours(http: httpx.Client, path: str, says: str
     assert answer.headers["content-type"].startswith("text/html")
     words = answer.text.replace("\\u201c", "“").replace("\\u201d", "”")
     assert says in words
-    for _, way in PLACES:
+    for _, way in (*PLACES, HELP):
         assert json.dumps(way) in words, f"it says nothing of {way}"
     # The guard's rules hold here too: every script has the nonce of this answer's policy.
     [nonce] = re.findall(r"'nonce-([^']+)'", answer.headers["content-security-policy"])
