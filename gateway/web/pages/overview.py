@@ -112,7 +112,7 @@ class _Page:
     def _charts(self) -> None:
         self.charts: dict[str, Node] = {}
         with Node("section", css="charts", aria_labelledby="charts"):
-            Node("h2", "The last hours", id="charts")
+            self.span = Node("h2", id="charts")
             with Node("div"):
                 for key, name, mode, bars in CHARTS:
                     with Node("div", css="card"):
@@ -133,6 +133,7 @@ class _Page:
         self.names["irregular"].say(f"were reported as irregular: {board.charts.irregular_ever:,}")
         for node, sentence in zip((self.caught, self.accused), verdict(board), strict=True):
             node.say(sentence)
+        self.span.say(board.charts.span)
         for key, chart in self.charts.items():
             change(chart, "given", getattr(board.charts, key))
 
