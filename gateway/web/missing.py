@@ -16,6 +16,7 @@ from nicegui import Client, ui
 from nicegui import app as nicegui_app
 
 from gateway.api.problems import problem
+from gateway.web.busy import wants_a_page
 from gateway.web.frame import HELP, frame
 from gateway.web.nodes import Node
 
@@ -44,11 +45,6 @@ def install() -> None:
         with Client(unknown, request=request) as client:
             nothing_here("No such page", f"There is no page at {shortened(path)} here.")
         return client.build_response(request, 404)
-
-
-def wants_a_page(request: Request) -> bool:
-    """Whether a browser asks for something to show: scripts, styles and programs don't say that they read HTML."""
-    return request.method == "GET" and "text/html" in request.headers.get("accept", "")
 
 
 def shortened(words: str) -> str:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from nicegui import ui
-
 from gateway.store.database import StoreBusy
 from gateway.web import shared
+from gateway.web.busy import patient_page
 from gateway.web.device_detail import BOOTS_SHOWN, FIGURES, GAPS_SHOWN, NOTICES_SHOWN, Detail, charts
 from gateway.web.device_rows import COLUMNS, GAPS, NOTICES, REASONS, SYMBOLS, Row, Snapshot
 from gateway.web.frame import frame
@@ -268,7 +267,7 @@ class _Page:
 def register() -> None:
     """Make the page known."""
 
-    @ui.page("/devices/{device}")
+    @patient_page("/devices/{device}")
     async def device(device: str) -> None:
         ticker = shared.devices()
         snapshot = await ticker.latest()

@@ -10,11 +10,10 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import quote
 
-from nicegui import ui
-
 from gateway.live.lane import Lane
 from gateway.web import context
 from gateway.web.access import EMULATED, Action, allowed
+from gateway.web.busy import patient_page
 from gateway.web.frame import frame
 from gateway.web.missing import nothing_here, shortened
 from gateway.web.nodes import Node
@@ -48,7 +47,7 @@ def _neighbours(here: Lane, lanes: list[Lane]) -> None:
 def register() -> None:
     """Make the page known."""
 
-    @ui.page("/lane/{device}")
+    @patient_page("/lane/{device}")
     def lane_page(device: str) -> None:
         lanes = context.service().live.gates()
         here = next((lane for lane in lanes if lane.device == device), None)

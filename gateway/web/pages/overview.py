@@ -10,10 +10,9 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from nicegui import ui
-
 from gateway.web import shared
 from gateway.web.board import Board
+from gateway.web.busy import patient_page
 from gateway.web.device_rows import Snapshot
 from gateway.web.figures import share
 from gateway.web.frame import frame
@@ -49,7 +48,7 @@ CHARTS: Final = (
 def register() -> None:
     """Make the page known."""
 
-    @ui.page("/")
+    @patient_page("/")
     async def overview() -> None:
         board = await shared.board().latest()
         if board.figures.lanes == 0:

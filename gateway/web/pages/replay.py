@@ -24,6 +24,7 @@ from gateway.replay.runs import Listed, Replays, UnknownRun
 from gateway.replay.tables import Unreadable
 from gateway.service import Service
 from gateway.web import context
+from gateway.web.busy import patient_page
 from gateway.web.frame import frame
 from gateway.web.missing import not_found
 from gateway.web.nodes import Node, scrolled
@@ -61,7 +62,7 @@ class Offer:
 def register() -> None:
     """Make the page known."""
 
-    @ui.page("/replay")
+    @patient_page("/replay")
     async def replay(request: Request) -> None:
         asked = {name: value for name, value in request.query_params.items() if len(value) <= 200}
         service = context.service()

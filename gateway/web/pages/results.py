@@ -17,6 +17,7 @@ from nicegui import ui
 from gateway.results.compare import difference
 from gateway.results.folder import Listing, Run, Runs
 from gateway.web import context
+from gateway.web.busy import patient_page
 from gateway.web.frame import frame
 from gateway.web.missing import not_found
 from gateway.web.nodes import Node, scrolled
@@ -30,7 +31,7 @@ TITLE: Final = "Results: how often is the gate wrong?"
 def register() -> None:
     """Make the page known."""
 
-    @ui.page("/results")
+    @patient_page("/results")
     async def results(run: str = "", other: str = "") -> None:
         runs = context.service().runs
         listing = await _look(runs)
