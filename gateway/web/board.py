@@ -82,11 +82,17 @@ class Gatherer:
         lanes = [lane for lane in known if lane is not None and lane.kind == "gate"]
         going = [lane.device for lane in lanes if lane.site_class == EMULATED and lane.link == "online"]
         return Board(
-            take(lanes, service.consumer.waiting, service.live.verdict()),
+            take(lanes, service.consumer.waiting, service.live.verdict(), self._silent(lanes, now_ms)),
             self._charts,
             _json({lane.device: _layout(lane) for lane in lanes}),
             going[0] if going else "",
         )
+
+    def _silent(self, lanes: list[Lane], now_ms: int) -> set[str]:
+        """From which of these that were heard nothing comes now: from none while the gateway has lost its broker."""
+        if not self._service.consumer.connected:
+            return {lane.device for lane in lanes if lane.link != "unknown"}
+        return {lane.device for lane in lanes if self._service.live.silent_since_ms(lane.device, now_ms) is not None}
 
     def _read(self, now_ms: int) -> Charts:
         oldest_ms = self._flow.oldest_ms(now_ms - LONGEST_MS)

@@ -14,14 +14,14 @@ from gateway.web import shared
 from gateway.web.board import Board
 from gateway.web.busy import patient_page
 from gateway.web.device_rows import Snapshot
-from gateway.web.figures import share
+from gateway.web.figures import on_the_way, share, unheard
 from gateway.web.frame import frame
 from gateway.web.nodes import Node
 from gateway.web.pages.start import first_steps
-from gateway.web.parts import change
+from gateway.web.parts import change, time_node
 
 STYLES: Final = ("overview.css",)
-SCRIPTS: Final = ("plan.js", "chart.js")
+SCRIPTS: Final = ("plan.js", "chart.js", "time.js")
 SHARE_MIN: Final = 200
 """Passages below which no share of consent is shown: some eighty may be counted at eight gates and not told yet."""
 CALLS: Final = 5
@@ -93,6 +93,11 @@ class _Page:
                     with Node("div", css="figure", data_figure=key):
                         self.names[key] = Node("dt", name)
                         self.values[key] = Node("dd", "–")
+            # Always there, so that nothing moves when a gate falls silent.
+            with Node("p", css="soft note unheard"):
+                self.unheard = Node("span")
+                self.unheard_at = time_node()
+                self.unheard_rest = Node("span")
             Node(
                 "p",
                 "Who said no is only counted, and told in tens a little later. A minute is the mean of the last five.",
@@ -129,6 +134,10 @@ class _Page:
         change(self.send, "href", f"/lane/{board.first_lane}" if board.first_lane else "/start")
         for key, text in texts(board).items():
             self.values[key].say(text)
+        before, at_ms, after = unheard(board.figures)
+        self.unheard.say(before)
+        change(self.unheard_at, "at", at_ms)
+        self.unheard_rest.say(after)
         self.names["irregular"].say(f"were reported as irregular: {board.charts.irregular_ever:,}")
         for node, sentence in zip((self.caught, self.accused), verdict(board), strict=True):
             node.say(sentence)
@@ -180,7 +189,7 @@ def texts(board: Board) -> dict[str, str]:
         # Who agreed is told at once, who declined in tens: of the first few a share would be wrong by construction.
         "yes": share(figures.recorded, figures.passages) if figures.passages >= SHARE_MIN else "–",
         "irregular": share(irregular, irregular + figures.passages),
-        "flight": f"{figures.at_gates + figures.queued:,}",
+        "flight": on_the_way(figures),
     }
 
 
