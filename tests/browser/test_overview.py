@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 900}
 WALL = {"width": 1920, "height": 1080}
-MOST_BYTES = 200_000
+MOST_BYTES = 250_000
 
 LANES_SHOWN = "(count) => document.querySelectorAll('a.lane').length === count"
 LINK_SAYS = "(text) => document.querySelector('.plan-link')?.textContent.startsWith(text)"

@@ -93,16 +93,16 @@ class _Page:
                     with Node("div", css="figure", data_figure=key):
                         self.names[key] = Node("dt", name)
                         self.values[key] = Node("dd", "–")
-            # Always there, so that nothing moves when a gate falls silent.
-            with Node("p", css="soft note unheard"):
-                self.unheard = Node("span")
-                self.unheard_at = time_node()
-                self.unheard_rest = Node("span")
             Node(
                 "p",
                 "Who said no is only counted, and told in tens a little later. A minute is the mean of the last five.",
                 "soft note",
             )
+            # Always there, so that nothing moves when a gate falls silent.
+            with Node("p", css="soft note unheard"):
+                self.unheard = Node("span")
+                self.unheard_at = time_node()
+                self.unheard_rest = Node("span")
 
     def _calls(self) -> None:
         with Node("section", css="card hands", aria_labelledby="hands"):
