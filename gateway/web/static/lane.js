@@ -266,9 +266,9 @@ class GatelineLane extends HTMLElement {
     if (same === this.layoutText) return;
     this.layoutText = same;
     this.layout = layout;
-    // The profile detector numbers the beams of its traces within its highest row, the only one that tells bodies apart.
+    // Traces have the beams that tell bodies apart: of a profile the highest row.
     const high = Math.max(...layout.beams.map(([, z]) => z));
-    this.rowOf = layout.detector === "profile" ? layout.beams.map((_, index) => index).filter((index) => layout.beams[index][1] === high) : null;
+    this.traced = layout.beams.map((_, index) => index).filter((index) => layout.detector !== "profile" || layout.beams[index][1] === high);
     this.drawing?.destroy();
     this.timeline?.destroy();
     this.drawing = new LaneDrawing(this.stageHost, layout, { label: `Lane ${this.device}`, maxHeight: () => Math.max(400, innerHeight - (wall.matches ? 590 : 365)), onBeam: this.steer ? (beam) => this.toggleBeam(beam) : null });
@@ -372,7 +372,6 @@ class GatelineLane extends HTMLElement {
     this.accountDue = false;
     this.accounted = now;
     const rows = rowsOf(this.state, this.isOn("network") || this.state.link === "lost");
-    if (this.rowOf) for (const row of rows) if (row.said?.trace) row.said = { ...row.said, trace: row.said.trace.map(([ms, beam, blocked]) => [ms, this.rowOf[beam] ?? beam, blocked]) };
     this.account.showScore(this.state.verdict);
     this.account.show(rows, this.layout?.beams);
     for (const row of [...rows].reverse()) {
@@ -385,7 +384,7 @@ class GatelineLane extends HTMLElement {
       const key = `${told.said.at}/${told.said.what}`, start = placeTrace(told.said.trace, this.edges, told.said.at);
       this.timeline.told(key, start, told.said.trace, SAID[told.said.what], told.said.at);
       const beams = [...new Set(told.said.trace.map(([, beam]) => beam))].sort((a, b) => a - b);
-      const whole = (this.rowOf || this.layout.beams.map((_, index) => index)).filter((index) => !beams.includes(index));
+      const whole = this.traced.filter((index) => !beams.includes(index));
       say(this.toldWords, `At ${clock(told.said.at)} beams ${beams.join(", ")} told of ${SAID[told.said.what] || told.said.what}${whole.length ? `; ${whole.join(", ")} stayed whole` : ""}.`);
     }
   }
