@@ -14,6 +14,7 @@ import msgspec
 
 from gateway.admission.rules import Admitted, DeviceKind, SiteClass
 from gateway.live.history import DeviceHistory
+from gateway.live.standing import Standing
 from gateway.live.verdict import Verdict
 from gateway.protocol.records import Health, Irregular, Notice, Passage, Tally
 from gateway.protocol.refusal import Reason
@@ -96,6 +97,8 @@ class Lane:
     members but the handle."""
 
     history: DeviceHistory = field(default_factory=DeviceHistory)
+    standing: Standing = field(default_factory=Standing)
+    """Whether it stands blocked, as its scenes show it."""
     verdict: Verdict | None = None
     """What the gate reported beside what really happened, since the first scene."""
 

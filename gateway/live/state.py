@@ -14,6 +14,7 @@ from typing import Any, Final
 from gateway.admission.rules import Admitted, Sender
 from gateway.live.history import Point
 from gateway.live.lane import Lane, LaneCounts
+from gateway.live.standing import Blocked
 from gateway.protocol.records import Health, Online
 from gateway.protocol.refusal import Reason, Refused
 from gateway.protocol.scenes import Layout, Scene
@@ -90,6 +91,8 @@ class LiveState:
                 if scene.at < lane.scene.at and heard:
                     raise Refused(Reason.OUT_OF_SEQUENCE)
             lane.see(scene)
+            has_arm = lane.layout is None or lane.layout.make != "none"
+            lane.standing.see(self._clock(), scene, has_arm=has_arm)
             lane.seen_ms = now_ms
             self._changed(lane)
 
@@ -177,6 +180,12 @@ class LiveState:
         with self._lock:
             lane = self._lanes.get(device)
             return None if lane is None else lane.history.silent_since_ms(now_ms)
+
+    def blocked(self, device: str, now_ms: int) -> tuple[Blocked, ...]:
+        """What of an emulated gate has stood still for too long."""
+        with self._lock:
+            lane = self._lanes.get(device)
+            return () if lane is None else lane.standing.blocked(now_ms)
 
     def silences(self, device: str, now_ms: int) -> tuple[tuple[int, int | None], ...]:
         """(from, to) of the device's silences, oldest first; `to` None for one that lasts."""

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from typing import Final, Literal, Protocol
+from typing import Literal, Protocol
 
 from gateway.devices.registry import Registry
+from gateway.live.standing import AWAY_MS
 from gateway.live.state import LiveState
 from gateway.protocol import topics
 from gateway.protocol.refusal import Refused
 from gateway.protocol.scenes import SENT, Order, World, encode_world
 from gateway.protocol.seal import seal
-
-AWAY_MS: Final = 5_000
-"""A simulator whose last scene came longer ago is not there: it says one a second at least, of each lane."""
 
 Problem = Literal["unknown_device", "not_emulated", "no_such_beam", "no_such_rider", "nothing_named", "away"]
 

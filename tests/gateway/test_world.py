@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.live import world
+from gateway.live.standing import AWAY_MS
 from gateway.protocol.seal import unseal
 from tests.gateway.conftest import Whole
 from tests.gateway.support import layout, scene, sealed, text
@@ -94,7 +95,7 @@ def test_a_simulator_is_there_while_its_scenes_come_whatever_its_clock_says(
 ) -> None:
     show(whole, whole.service.now_ms() + off_ms)
     assert order(whole, "gate-1", {"do": "fire"})[0] == 202
-    later_ms = whole.service.live.now_ms() + world.AWAY_MS + 1
+    later_ms = whole.service.live.now_ms() + AWAY_MS + 1
     monkeypatch.setattr(whole.service.live, "now_ms", lambda: later_ms)
     assert order(whole, "gate-1", {"do": "fire"})[0] == 503
 
