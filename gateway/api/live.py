@@ -6,7 +6,6 @@ gateway/web/access.py lets; for a physical device the route refuses, whatever an
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, Final, cast
 
 import msgspec
@@ -57,13 +56,16 @@ def _broadcast(request: Request, device: str | None) -> Broadcast:
     def one_lane() -> dict[str, Any] | None:
         assert device is not None
         members = live.members(device)
-        return None if members is None else members | {"now_ms": service.now_ms()}
+        return None if members is None else members | {"shown": live.shown(device), "now_ms": service.now_ms()}
 
     if device is None:
         made = Broadcast(all_lanes, lambda: (live.version, service.pipeline.state), live.stopping.is_set)
     else:
         # Its own version: what other lanes do makes nothing to look at here.
-        version = partial(live.version_of, device)
+        # Nothing comes from a simulator that is gone, so that it is gone is looked at by the clock.
+        def version() -> tuple[int, bool]:
+            return live.version_of(device), live.shown(device)
+
         made = Broadcast(one_lane, version, live.stopping.is_set, changes_only=True, always=("now_ms",))
     broadcasts[device] = made
     return made

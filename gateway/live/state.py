@@ -204,6 +204,11 @@ class LiveState:
         lane = self._lanes.get(device)
         return -1 if lane is None else lane.version
 
+    def shown(self, device: str) -> bool:
+        """Whether a simulator shows this lane now."""
+        lane = self._lanes.get(device)
+        return lane is not None and lane.shown(self.now_ms())
+
     def lane(self, device: str) -> Lane | None:
         """What is known of one device."""
         return self._lanes.get(device)

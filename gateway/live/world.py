@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Literal, Protocol
 
 from gateway.devices.registry import Registry
-from gateway.live.standing import AWAY_MS
 from gateway.live.state import LiveState
 from gateway.protocol import topics
 from gateway.protocol.refusal import Refused
@@ -63,7 +62,7 @@ class Orders:
         if sender.site_class != "emulated" or sender.kind != "gate":
             raise OrderRefused("not_emulated", f"{device} is no emulated gate: what happens to it is not ours to say.")
         lane = self._live.lane(device)
-        if lane is None or lane.layout is None or lane.seen_ms is None or now_ms - lane.seen_ms > AWAY_MS:
+        if lane is None or lane.layout is None or not lane.shown(now_ms):
             raise OrderRefused("away", f"No simulator shows {device} now; start one, with `gateline demo` for example.")
         if do == "send" and what not in SENT:
             raise OrderRefused("no_such_rider", f"Riders to send are {', '.join(SENT)}.")

@@ -11,10 +11,11 @@ import pytest
 
 from gateway.admission.rules import Admitted, Sender
 from gateway.live.lane import EDGES_KEPT, IRREGULAR_KEPT, OUTCOMES_KEPT, RECORDS_KEPT, Lane
+from gateway.live.standing import AWAY_MS
 from gateway.live.state import REPLAY_MS, LiveState
 from gateway.protocol import records, scenes
 from gateway.protocol.refusal import Refused
-from tests.gateway.support import NOON_MS, Json, irregular, notice, passage, scene, spent, tally
+from tests.gateway.support import NOON_MS, Json, irregular, layout, notice, passage, scene, spent, tally
 
 GATE = Sender("north", "gate-1", "emulated")
 
@@ -115,6 +116,21 @@ def test_an_erasure_beside_the_commit_leaves_nothing_to_see() -> None:
     assert members is not None
     assert [(one["kind"], one["seq"]) for one in members["records"]] == [("irregular", 1), ("passage", 2)]
     assert members["counts"]["recorded"] == 1
+
+
+def test_a_lane_is_shown_while_its_simulator_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0]
+    monkeypatch.setattr(LiveState, "now_ms", staticmethod(lambda: now[0]))
+    live = LiveState()
+    live.load([GATE], {})
+    assert not live.shown("gate-1") and not live.shown("nobody")
+    live.set_scene(GATE, seen())
+    assert not live.shown("gate-1"), "without a layout nobody knows its beams"
+    live.set_layout(GATE, msgspec.json.decode(json.dumps(layout()), type=scenes.Layout))
+    now[0] = AWAY_MS
+    assert live.shown("gate-1")
+    now[0] += 1
+    assert not live.shown("gate-1")
 
 
 def test_what_expires_takes_nothing_newer_with_it() -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from gateway.live import world
 from gateway.live.standing import AWAY_MS
 from gateway.protocol.seal import unseal
 from tests.gateway.conftest import Whole
@@ -85,7 +84,8 @@ def test_unknown_devices_and_absent_simulators_are_told(whole: Whole, monkeypatc
     assert (status, "gateline demo" in detail) == (503, True)
     show(whole)
     assert order(whole, "gate-1", {"do": "fire"})[0] == 202
-    monkeypatch.setattr(world, "AWAY_MS", -1)
+    later_ms = whole.service.live.now_ms() + AWAY_MS + 1
+    monkeypatch.setattr(whole.service.live, "now_ms", lambda: later_ms)
     assert order(whole, "gate-1", {"do": "fire"})[0] == 503
 
 
