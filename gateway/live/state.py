@@ -21,6 +21,8 @@ from gateway.protocol.scenes import Layout, Scene
 
 REPLAY_MS: Final = 5_000
 """How long a lane must have been silent before an older scene is taken for one of a simulator that was started anew."""
+STALE_MS: Final = 10_000
+"""How far behind the gateway's clock a scene may be that goes on from none: as far as an order (`world`) may be."""
 
 
 def epoch_ms() -> int:
@@ -79,16 +81,20 @@ class LiveState:
         self._version += 1
 
     def set_scene(self, sender: Sender, scene: Scene) -> None:
-        """Show ``scene`` from now on; :class:`Refused` (out_of_sequence) where it is no newer than the one before.
+        """Show ``scene`` from now on; :class:`Refused` (out_of_sequence) where it is older than it should be.
 
-        A seal holds for ever: whoever has heard a scene could say it again, and its lane would begin anew. So an older
-        one is believed only when nothing newer has come for REPLAY_MS, as from a simulator that was started anew.
+        A seal holds for ever: whoever has heard a scene could say it again. What goes on from the last one of its lane
+        is believed, by whatever clock: a machine that slept, or whose clock was set, has its simulator behind for good.
+        What doesn't go on, of a simulator or a gateway that was started anew, is believed only if it is of now, and an
+        older one only when nothing newer has come for REPLAY_MS. One ahead of the clock is: a station may run faster
+        than time.
         """
         with self._lock:
             lane, now_ms = self._lane(sender), self.now_ms()
-            if lane.scene is not None and lane.seen_ms is not None:
-                heard = now_ms - lane.seen_ms < REPLAY_MS
-                if scene.at < lane.scene.at and heard:
+            last = lane.scene
+            if last is None or scene.at < last.at:
+                heard = lane.seen_ms is not None and now_ms - lane.seen_ms < REPLAY_MS
+                if heard or scene.at < self._clock() - STALE_MS:
                     raise Refused(Reason.OUT_OF_SEQUENCE)
             lane.see(scene)
             has_arm = lane.layout is None or lane.layout.make != "none"

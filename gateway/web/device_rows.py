@@ -160,8 +160,9 @@ REASONS: Final[Mapping[str, Words]] = {
         "It has an emulated device's settings, or a gate's on a kiosk: give it the settings printed for it.",
     ),
     "out_of_sequence": Words(
-        "A record began below what is stored already and ended above it.",
-        "Its storage or the database was put back to an older state: empty its storage, and add it under a new name.",
+        "A record began below what is stored already and ended above it, or an emulated lane was shown as it once was.",
+        "If it is held up, its storage or the database was put back to an older state: empty its storage, and add it "
+        "under a new name. Else somebody says old pictures again, or its simulator's clock is behind: set it right.",
     ),
 }
 """For every reason of docs/protocol.md; a test holds the two together."""

@@ -210,7 +210,7 @@ def test_the_live_stream_shows_scenes_as_they_come(whole: Whole) -> None:
         first = next(frames)
         assert [lane["device"] for lane in first["lanes"]] == ["door-1", "gate-1", "gate-2"]
         assert first["lanes"][1]["scene"] is None
-        seen = scene(state="passing")
+        seen = scene(at=whole.service.now_ms(), state="passing")
         simulator.publish(topic, sealed(text(seen), simulator.key, topic), 0)
         for frame in frames:
             if frame["lanes"][1]["scene"]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.gateway.conftest import Whole
 from tests.gateway.support import NOON_MS, irregular, layout, passage, scene, sealed, text
 from tests.support import wait_until
@@ -52,7 +54,8 @@ def test_a_trace_holds_beams_and_nothing_else(whole: Whole) -> None:
     assert missing.status_code == 404 and "no such record any more" in missing.json()["detail"]
 
 
-def test_what_the_gateway_has_seen_live_of_a_record_is_told(whole: Whole) -> None:
+def test_what_the_gateway_has_seen_live_of_a_record_is_told(whole: Whole, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(whole.service.live, "_clock", lambda: NOON_MS)
     gate, simulator = whole.peer("gate-1"), whole.peer("simulator")
     topic = gate.topic("scene")
 
