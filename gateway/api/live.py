@@ -33,8 +33,15 @@ STATUS_OF: Final[dict[Problem, int]] = {
 
 router = APIRouter(prefix="/v1", responses=RESPONSES, dependencies=[Depends(known_parameters_only)])
 
+
+def _problem(text: str) -> dict[str, Any]:
+    return {"description": text, "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+
+
 _STREAM: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"content": {"text/event-stream": {}}, "description": "One JSON object per event."}
+    200: {"content": {"text/event-stream": {}}, "description": "One JSON object per event."},
+    429: _problem("So many watch from this address that others would find no room."),
+    503: _problem("As many watch as may at once; try again."),
 }
 
 
@@ -135,10 +142,6 @@ _ORDER_BODY: Final = {
         },
     }
 }
-
-
-def _problem(text: str) -> dict[str, Any]:
-    return {"description": text, "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
 
 
 @router.post(
