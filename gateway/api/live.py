@@ -19,7 +19,7 @@ from gateway.api.streams import Broadcast, CountedStream
 from gateway.live.world import OrderRefused, Problem
 from gateway.protocol.scenes import Order
 from gateway.service import Service
-from gateway.web.access import EMULATED, Action, allowed
+from gateway.web import access
 
 MAX_BODY_BYTES: Final = 1_024
 STATUS_OF: Final[dict[Problem, int]] = {
@@ -163,8 +163,8 @@ async def world(request: Request, device: str) -> Given:
         raise HTTPException(415, "Send the order as JSON, with the content type application/json.")
     asked = decoded(await bounded(request, MAX_BODY_BYTES), _Asked)
     found = service.registry.by_name(device)
-    emulated = found is not None and found.sender.site_class == EMULATED
-    if emulated and not allowed(Action.STEER, EMULATED):
+    emulated = found is not None and found.sender.site_class == access.EMULATED
+    if emulated and not access.allowed(access.Action.STEER, access.EMULATED):
         raise HTTPException(403, "You may look at this device, and not steer it.")
     try:
         return Given(id=service.world.send(device, asked.do, asked.what, asked.on))

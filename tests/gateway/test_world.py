@@ -9,6 +9,7 @@ import pytest
 
 from gateway.live.standing import AWAY_MS
 from gateway.protocol.seal import unseal
+from gateway.web import access
 from tests.gateway.conftest import Whole
 from tests.gateway.support import layout, scene, sealed, text
 from tests.support import wait_until
@@ -97,6 +98,27 @@ def test_a_simulator_that_runs_ahead_of_time_is_there_while_its_scenes_come(
     later_ms = whole.service.live.now_ms() + AWAY_MS + 1
     monkeypatch.setattr(whole.service.live, "now_ms", lambda: later_ms)
     assert order(whole, "gate-1", {"do": "fire"})[0] == 503
+
+
+def test_who_may_look_and_not_steer_gives_no_orders(whole: Whole, monkeypatch: pytest.MonkeyPatch) -> None:
+    show(whole)
+    monkeypatch.setattr(access, "allowed", lambda action, site_class="": action is access.Action.LOOK)
+    status, detail = order(whole, "gate-1", {"do": "send", "what": "jumper"})
+    assert (status, detail) == (403, "You may look at this device, and not steer it.")
+    assert order(whole, "door-1", {"do": "fire"})[0] == 409, "of a physical device nobody is told that a role would do"
+    assert whole.http.get("/v1/devices").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/v1/live", "/v1/live/gate-1", "/v1/devices", "/v1/events", "/"])
+def test_who_may_not_look_sees_no_stream_and_gives_no_orders(
+    whole: Whole, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    show(whole)
+    monkeypatch.setattr(access, "allowed", lambda action, site_class="": False)
+    answer = whole.http.get(path)
+    assert (answer.status_code, answer.headers["content-type"]) == (403, "application/problem+json")
+    assert order(whole, "gate-1", {"do": "fire"})[0] == 403
+    assert whole.http.get("/my-data").status_code == 200 and whole.http.get("/v1/notices").status_code == 200
 
 
 def test_another_page_gives_no_orders(whole: Whole) -> None:
