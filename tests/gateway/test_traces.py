@@ -92,7 +92,8 @@ def test_a_profile_notes_the_edges_of_its_highest_row(whole: Whole) -> None:
     assert ask()["before"] == [None, 0, None, 0], "of legs nothing was noted, which is not the same as none"
 
 
-def test_what_the_gateway_has_seen_live_of_a_record_is_told(whole: Whole) -> None:
+def test_what_the_gateway_has_seen_live_of_a_record_is_told(whole: Whole, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(whole.service.live, "_clock", lambda: NOON_MS)
     gate, simulator = whole.peer("gate-1"), whole.peer("simulator")
     topic = gate.topic("scene")
 

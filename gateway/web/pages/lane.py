@@ -13,8 +13,7 @@ from urllib.parse import quote
 from nicegui import ui
 
 from gateway.live.lane import Lane
-from gateway.web import context
-from gateway.web.access import EMULATED, Action, allowed
+from gateway.web import access, context
 from gateway.web.frame import frame
 from gateway.web.nodes import Node
 
@@ -55,12 +54,12 @@ def register() -> None:
                 with Node("p"):
                     Node("a", "See all lanes", href="/")
             return
-        emulated = here.site_class == EMULATED
+        emulated = here.site_class == access.EMULATED
         with frame(f"Lane {device}", "", styles=STYLES, scripts=SCRIPTS):
             with Node("div", css="lane-head row"):
                 kind = "emulated gate, real firmware" if emulated else "physical gate"
                 Node("span", kind, "soft")
                 Node("a", "Its device", href=f"/devices/{quote(device)}")
                 _neighbours(here, [lane for lane in lanes if lane.site == here.site])
-            steer = allowed(Action.STEER, here.site_class)
+            steer = access.allowed(access.Action.STEER, here.site_class)
             Node("gateline-lane", device=device, emulated=emulated, steer=steer)
