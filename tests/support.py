@@ -26,6 +26,8 @@ T = TypeVar("T")
 ROOT = Path(__file__).resolve().parent.parent
 """The project's own directory."""
 
+PICTURES = ROOT / "docs" / "screenshots"
+
 KEPT_LINES = 5_000
 SHOWN_LINES = 100
 
@@ -36,6 +38,12 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def pictures_shown() -> set[str]:
+    """Names of the pictures of docs/screenshots that a document shows."""
+    documents = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    return {name for path in documents for name in re.findall(r"screenshots/([\w.-]+)\)", path.read_text("utf-8"))}
 
 
 def run_async(job: Coroutine[Any, Any, T]) -> T:

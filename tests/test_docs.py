@@ -11,7 +11,7 @@ import typer.main
 from gateline import build
 from simulator.demo import Summary
 from simulator.truth import INTRUSIONS, KINDS
-from tests.support import ROOT
+from tests.support import PICTURES, ROOT, pictures_shown
 
 PROTOCOL = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
 
@@ -62,6 +62,10 @@ def test_links_between_documents_lead_somewhere() -> None:
         for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
             if "://" not in target:
                 assert (path.parent / target).exists(), f"{path.name} links to {target}, which is not there"
+
+
+def test_every_picture_is_shown_and_every_picture_shown_is_there() -> None:
+    assert {picture.name for picture in PICTURES.iterdir()} == pictures_shown()
 
 
 def test_no_document_has_a_place_left_open() -> None:

@@ -38,6 +38,8 @@ class DeviceHistory:
         self._points: deque[Point] = deque(maxlen=POINTS_KEPT)
         self._silences: deque[tuple[int, int | None]] = deque(maxlen=SILENCES_KEPT)
         self._heard_ms: int | None = None
+        self.told_ms: int | None = None
+        """When it told of its health last."""
         self._health_ms: int | None = None
         self._interval_ms: int | None = None
         """The longest of the last two times between two words of health."""
@@ -64,7 +66,7 @@ class DeviceHistory:
         if self._health_ms is not None:
             interval_ms = max(0, now_ms - self._health_ms)
             self._interval_ms, self._before_ms = max(interval_ms, self._before_ms or 0), interval_ms
-        self._health_ms = now_ms
+        self._health_ms = self.told_ms = now_ms
         point = Point(now_ms, told.outbox, told.heap_free, told.worst_tick_ms)
         if self._points and 0 <= now_ms - self._points[-1].at_ms < POINT_MS:
             last = self._points[-1]

@@ -19,7 +19,7 @@ from gateway.store.database import StoreBusy
 from gateway.store.flow import Flow
 from gateway.web.access import EMULATED
 from gateway.web.figures import Figures, take
-from gateway.web.flow import LONGEST_MS, per_minute, steps, window
+from gateway.web.flow import LONGEST_MS, SPANS, per_minute, steps, window
 
 FLOW_MS: Final = 4_000
 """How often the database is asked for the charts; less often where that takes long (:func:`pause_ms`)."""
@@ -37,6 +37,8 @@ def pause_ms(spent_s: float) -> float:
 class Charts:
     """The charts' texts, and the figures that come of the same rows."""
 
+    span: str = SPANS[0][1]
+    """Which time they show, in words."""
     ways: str = ""
     told: str = ""
     irregular: str = ""
@@ -52,7 +54,8 @@ class Board:
     figures: Figures
     charts: Charts
     layouts: str
-    """JSON: gate -> how its lane is built, null where that isn't told. A device that is not in it is no gate."""
+    """JSON: gate -> its site, class, and how its lane is built, null where that isn't told. A device that is not in it
+    is no gate."""
     first_lane: str
     """The lane that a newcomer is sent to: the first that is emulated and connected, "" when there is none."""
 
@@ -79,11 +82,17 @@ class Gatherer:
         lanes = [lane for lane in known if lane is not None and lane.kind == "gate"]
         going = [lane.device for lane in lanes if lane.site_class == EMULATED and lane.link == "online"]
         return Board(
-            take(lanes, service.consumer.waiting, service.live.verdict()),
+            take(lanes, service.consumer.waiting, service.live.verdict(), self._silent(lanes, now_ms)),
             self._charts,
             _json({lane.device: _layout(lane) for lane in lanes}),
             going[0] if going else "",
         )
+
+    def _silent(self, lanes: list[Lane], now_ms: int) -> set[str]:
+        """From which of these that were heard nothing comes now: from none while the gateway has lost its broker."""
+        if not self._service.consumer.connected:
+            return {lane.device for lane in lanes if lane.link != "unknown"}
+        return {lane.device for lane in lanes if self._service.live.silent_since_ms(lane.device, now_ms) is not None}
 
     def _read(self, now_ms: int) -> Charts:
         oldest_ms = self._flow.oldest_ms(now_ms - LONGEST_MS)
@@ -98,6 +107,7 @@ class Gatherer:
             return _json({"from_ms": shown.from_ms, "step_ms": shown.step_ms, "names": names, "rows": counts})
 
         return Charts(
+            shown.name,
             chart(("in", "out"), [(one.entries, one.exits) for one in found]),
             chart(("recorded, with consent", "only counted"), [(one.recorded, one.tallied) for one in found]),
             chart(("irregular",), [(one.irregular,) for one in found]),
@@ -107,17 +117,18 @@ class Gatherer:
         )
 
 
-def _layout(lane: Lane) -> dict[str, object] | None:
+def _layout(lane: Lane) -> dict[str, object]:
     layout = lane.layout
-    if layout is None:
-        return None
-    return {
-        "way": layout.way,
-        "make": layout.make,
-        "beams": [x for x, _ in layout.beams],
-        "arm": layout.arm[0],
-        "width": layout.width_mm,
-    }
+    built = None
+    if layout is not None:
+        built = {
+            "way": layout.way,
+            "make": layout.make,
+            "beams": [x for x, _ in layout.beams],
+            "arm": layout.arm[0],
+            "width": layout.width_mm,
+        }
+    return {"site": lane.site, "class": lane.site_class, "built": built}
 
 
 def _json(value: object) -> str:

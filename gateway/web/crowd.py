@@ -14,7 +14,7 @@ from nicegui import Client
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.api.problems import problem
+from gateway.web.busy import busy
 
 WAITING_MAX: Final = 64
 IN_TIME_S: Final = 10.0
@@ -42,8 +42,7 @@ class Crowd:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not scope["path"].startswith(_OWN_FILES) and not has_room():
-            detail = f"{WAITING_MAX} pages were fetched that no browser has connected to; try again in some seconds."
-            answer = problem(Request(scope), 503, detail, {"Retry-After": "5"})
+            answer = busy(Request(scope), f"{WAITING_MAX} pages were fetched that no browser has connected to yet.")
             await answer(scope, receive, send)
             return
         await self.app(scope, receive, send)

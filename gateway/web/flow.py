@@ -1,8 +1,9 @@
 """How many passed, in steps of time that fit what there is: the overview's charts, and its figures per minute.
 
 Rules: pure; ``now_ms`` is an argument (epoch milliseconds). A chart always has STEPS steps, of a length that depends on
-how far back anything is stored, so that a demo of a minute is no line at the right edge of three empty hours. A tally
-is told over an interval and spread evenly over it; what it adds up to stays whole.
+how far back anything is stored, so that a demo of a minute is no line at the right edge of three empty hours. From one
+length to the next it at most doubles: what was seen before is still half of the picture, and the chart's name says how
+long it is. A tally is told over an interval and spread evenly over it; what it adds up to stays whole.
 """
 
 from __future__ import annotations
@@ -13,10 +14,18 @@ from typing import Final
 
 from gateway.store.flow import Counted
 
-STEPS: Final = 90
-STEP_CHOICES_MS: Final = (10_000, 120_000, 480_000)
-"""A quarter of an hour, three hours, twelve hours."""
-LONGEST_MS: Final = STEPS * STEP_CHOICES_MS[-1]
+STEPS: Final = 60
+SPANS: Final = (
+    (15, "The last quarter of an hour"),
+    (30, "The last half hour"),
+    (60, "The last hour"),
+    (120, "The last two hours"),
+    (180, "The last three hours"),
+    (360, "The last six hours"),
+    (720, "The last twelve hours"),
+)
+"""How long a chart may be, in minutes, and what that is called."""
+LONGEST_MS: Final = SPANS[-1][0] * 60_000
 MEAN_MS: Final = 300_000
 """Figures per minute are means over so long."""
 
@@ -38,6 +47,7 @@ class Window:
 
     from_ms: int
     step_ms: int
+    name: str
 
     @property
     def to_ms(self) -> int:
@@ -48,8 +58,9 @@ class Window:
 def window(now_ms: int, oldest_ms: int | None) -> Window:
     """The window for what is stored since ``oldest_ms``; it ends with the step that ``now_ms`` is in."""
     age_ms = 0 if oldest_ms is None else now_ms - oldest_ms
-    step_ms = next((one for one in STEP_CHOICES_MS if age_ms <= one * STEPS), STEP_CHOICES_MS[-1])
-    return Window((now_ms // step_ms + 1 - STEPS) * step_ms, step_ms)
+    minutes, name = next((span for span in SPANS if age_ms <= span[0] * 60_000), SPANS[-1])
+    step_ms = minutes * 60_000 // STEPS
+    return Window((now_ms // step_ms + 1 - STEPS) * step_ms, step_ms, name)
 
 
 def steps(shown: Window, rows: Iterable[Counted], tallies: Iterable[Counted]) -> list[Step]:

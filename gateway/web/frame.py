@@ -24,6 +24,9 @@ PLACES: Final = (
 )
 """Where the navigation leads: name and path."""
 
+HELP: Final = ("First steps", "/start")
+"""What stands by itself at the header's end, in sight on a phone too."""
+
 ICON: Final = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#12325c"/>'
     '<path d="M9 7v18M23 7v18M9 16h14" stroke="#fff" stroke-width="3.5" stroke-linecap="round"/></svg>'
@@ -34,8 +37,8 @@ ICON: Final = (
 def frame(title: str, here: str, *, styles: tuple[str, ...] = (), scripts: tuple[str, ...] = ()) -> Iterator[None]:
     """What is made inside stands in `main`, below the heading ``title``.
 
-    ``here`` is the page's path in :data:`PLACES`, marked as current ("" for none). ``styles`` and ``scripts`` are files
-    of gateway/web/static that this page needs beside the common ones; scripts are ES modules.
+    ``here`` is the page's path in :data:`PLACES` or :data:`HELP`, marked as current ("" for none). ``styles`` and
+    ``scripts`` are files of gateway/web/static that this page needs beside the common ones; scripts are ES modules.
     """
     client = ui.context.client
     ui.page_title(f"{title} · Gateline")
@@ -54,10 +57,16 @@ def frame(title: str, here: str, *, styles: tuple[str, ...] = (), scripts: tuple
         with Node("nav", aria_label="Pages"), Node("ul"):
             for name, path in PLACES:
                 with Node("li"):
-                    Node("a", name, href=path, **({"aria_current": "page"} if path == here else {}))
+                    _link(name, path, here)
+        with Node("nav", css="help", aria_label="Help"):
+            _link(*HELP, here)
         # Its name and sign are frame.js's business: it knows what the browser remembers.
         Node("button", css="theme", type="button", id="theme", aria_label="Colours")
     client.content.props('id="main" tabindex="-1"')
     with client.content:
         Node("h1", title)
         yield
+
+
+def _link(name: str, path: str, here: str) -> None:
+    Node("a", name, href=path, **({"aria_current": "page"} if path == here else {}))

@@ -12,7 +12,7 @@ from nicegui import app as nicegui_app
 from nicegui import ui
 from starlette.middleware.gzip import GZipMiddleware
 
-from gateway.web import log_lines, static_files
+from gateway.web import log_lines, missing, static_files
 from gateway.web.crowd import Crowd
 from gateway.web.frame import ICON
 from gateway.web.pages import REGISTER
@@ -26,13 +26,15 @@ def install(app: FastAPI) -> None:
     May be called once in a process, after the routes of the API are there: the pages take every path that is left.
     """
 
+    @app.api_route("/v1", include_in_schema=False, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
     @app.api_route("/v1/{rest:path}", include_in_schema=False, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
-    def unknown(rest: str) -> None:
+    def unknown(rest: str = "") -> None:
         raise HTTPException(404, "There is no such resource; /openapi.json describes all.")
 
     log_lines.install()
     nicegui_app.add_middleware(Crowd)
     static_files.serve(app)
+    missing.install()
     for register in REGISTER:
         register()
     ui.run_with(

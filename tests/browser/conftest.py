@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.integration.harness import Whole
-from tests.support import ROOT
+from tests.support import PICTURES, pictures_shown
 from tests.touch.serving import Pages
 
 ARGUMENTS = [
@@ -123,10 +123,12 @@ def make_station(tmp_path: Path) -> Iterator[MakeStation]:
 
 
 @pytest.fixture
-def screenshots(tmp_path: Path) -> Path:
-    """Where pictures go: to the documentation when GATELINE_SCREENSHOTS=1 asks for new ones, else to be forgotten."""
-    folder = (
-        ROOT / "docs" / "screenshots" if os.environ.get("GATELINE_SCREENSHOTS") == "1" else tmp_path / "screenshots"
-    )
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+def screenshots(tmp_path: Path) -> Iterator[Path]:
+    """Where pictures go. When GATELINE_SCREENSHOTS=1 asks for new ones, those that a document shows go on from there to
+    docs/screenshots; the others are forgotten."""
+    folder = tmp_path / "screenshots"
+    folder.mkdir()
+    yield folder
+    if os.environ.get("GATELINE_SCREENSHOTS") == "1":
+        for name in pictures_shown() & {picture.name for picture in folder.iterdir()}:
+            shutil.copy(folder / name, PICTURES / name)

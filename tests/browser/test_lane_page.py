@@ -279,6 +279,7 @@ def test_every_size_and_scheme(
 def test_no_such_lane(station: Whole, open_page: OpenPage) -> None:
     page = open_page(f"{station.url.rstrip('/')}/lane/nobody")
     page.until("() => document.querySelector('h1')?.textContent === 'No such lane'")
+    page.until("() => document.querySelector('main a[href=\"/lane/gate-1\"]') !== null")
 
 
 def test_every_transition_has_its_arrow(station: Whole, open_page: OpenPage) -> None:

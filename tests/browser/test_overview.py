@@ -4,6 +4,8 @@ The page is watched as its user sees it, by what is drawn; the station behind it
 in this process.
 """
 
+import re
+from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,6 +23,7 @@ from tests.integration.harness import sigkill
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 PHONE = {"width": 390, "height": 844}
+DESK = {"width": 1280, "height": 900}
 WALL = {"width": 1920, "height": 1080}
 MOST_BYTES = 200_000
 
@@ -264,18 +267,21 @@ def test_text_can_be_read_in_both_schemes(make_station: MakeStation, open_page: 
     assert len(grounds) == 2
 
 
-def test_an_empty_system_says_what_to_do(tmp_path: Path, open_page: OpenPage) -> None:
+def test_an_empty_system_says_what_to_do(tmp_path: Path, open_page: OpenPage, screenshots: Path) -> None:
     backend = EmbeddedGateway(tmp_path / "gateway")
     try:
         backend.start_broker()
         url = backend.start_gateway()
-        page, steps = open_page(url), open_page(f"{url}/start")
+        page, steps = open_page(url, viewport=DESK, color_scheme="light"), open_page(f"{url}/start")
         for one in (page, steps):
             one.until("() => document.querySelectorAll('.step').length === 3")
             told = one.page.inner_text(".steps")
             assert "make demo" in told and "gateline device add gate-1 --site" in told and "gateline simulate" in told
             assert one.page.locator(".step[data-done=yes]").count() == 0
             assert one.page.locator("a.lane").count() == 0
+        picture = screenshots / "start-desk-light.png"
+        page.page.screenshot(path=picture)
+        assert 0 < picture.stat().st_size < MOST_BYTES
         page.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         page.page.locator(".step button").first.click()
         page.until("() => document.querySelector('.step button').textContent === 'Copied'")
@@ -321,7 +327,7 @@ def test_the_way_of_a_newcomer(make_station: MakeStation, open_page: OpenPage) -
 def test_charts_are_redrawn_in_place(make_station: MakeStation, open_page: OpenPage) -> None:
     """New figures make no node anew: nothing flickers, and what the keyboard points at stays."""
     whole = make_station(2)
-    page = open_page(whole.url)
+    page = open_page(whole.url, locale="en-US", timezone_id="Asia/Kolkata")
     wait_for_lanes(page, 2)
     # Whoever comes first is recorded or counted, whichever way they go.
     page.until("() => document.querySelector('.told-chart .bars-0')?.getAttribute('d')")
@@ -341,5 +347,12 @@ def test_charts_are_redrawn_in_place(make_station: MakeStation, open_page: OpenP
     chart.focus()
     page.page.keyboard.press("ArrowLeft")
     page.until("() => / in, .* out/.test(document.querySelector('.chart-readout').textContent)")
+    # By a clock of 24 hours in the reader's time zone, which here is half an hour off.
+    here = datetime.now(timezone(timedelta(hours=5, minutes=30)))
+    read = page.page.locator(".chart-readout").first.inner_text()
+    assert re.match(r"\d\d:\d\d:\d\d: ", read), read
+    hours, minutes = (int(one) for one in read.split(":")[:2])
+    assert (here.hour * 60 + here.minute - hours * 60 - minutes) % 1440 <= 15, (read, here)
+    assert page.page.inner_text("#charts") == "The last quarter of an hour"
     page.page.locator("gateline-chart summary").first.click()
-    page.until("() => document.querySelectorAll('gateline-chart table tbody tr').length === 90")
+    page.until("() => document.querySelectorAll('gateline-chart table tbody tr').length === 60")

@@ -1,21 +1,46 @@
 """The overview's charts: what is stored adds up in them, whichever steps it falls into."""
 
+from itertools import pairwise
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.store.flow import Counted
 from gateway.web.board import FLOW_MAX_MS, FLOW_MS, pause_ms
-from gateway.web.flow import LONGEST_MS, MEAN_MS, STEP_CHOICES_MS, STEPS, per_minute, steps, window
+from gateway.web.flow import LONGEST_MS, MEAN_MS, SPANS, STEPS, per_minute, steps, window
 
 NOW_MS = 1_800_000_000_000
 
 
-def test_the_window_grows_with_what_is_stored() -> None:
-    spans = [window(NOW_MS, None if age is None else NOW_MS - age) for age in (None, 60_000, 900_001, 10_800_001)]
-    assert [one.step_ms for one in spans] == [STEP_CHOICES_MS[0], *STEP_CHOICES_MS]
-    assert window(NOW_MS, 0).step_ms == STEP_CHOICES_MS[-1]
-    for one in spans:
-        assert one.from_ms % one.step_ms == 0 and one.to_ms - one.step_ms <= NOW_MS < one.to_ms
+MINUTE_MS = 60_000
+
+
+@pytest.mark.parametrize(
+    ("age_ms", "minutes", "name"),
+    [
+        (None, 15, "The last quarter of an hour"),
+        (0, 15, "The last quarter of an hour"),
+        (15 * MINUTE_MS, 15, "The last quarter of an hour"),
+        (15 * MINUTE_MS + 1, 30, "The last half hour"),
+        (30 * MINUTE_MS + 1, 60, "The last hour"),
+        (60 * MINUTE_MS + 1, 120, "The last two hours"),
+        (120 * MINUTE_MS + 1, 180, "The last three hours"),
+        (180 * MINUTE_MS + 1, 360, "The last six hours"),
+        (360 * MINUTE_MS + 1, 720, "The last twelve hours"),
+        (NOW_MS, 720, "The last twelve hours"),
+    ],
+)
+def test_the_window_grows_with_what_is_stored(age_ms: int | None, minutes: int, name: str) -> None:
+    shown = window(NOW_MS, None if age_ms is None else NOW_MS - age_ms)
+    assert (shown.to_ms - shown.from_ms, shown.name) == (minutes * MINUTE_MS, name)
+    assert shown.from_ms % shown.step_ms == 0 and shown.to_ms - shown.step_ms <= NOW_MS < shown.to_ms
+
+
+def test_from_one_window_to_the_next_half_of_what_was_seen_stays() -> None:
+    lengths = [minutes for minutes, _ in SPANS]
+    assert all(before < after <= 2 * before for before, after in pairwise(lengths))
+    assert all(minutes * MINUTE_MS % STEPS == 0 for minutes in lengths), "steps are whole"
 
 
 @given(
@@ -43,8 +68,8 @@ def test_what_is_stored_adds_up(tallies: list[Counted]) -> None:
 
 def test_a_tally_is_spread_over_its_interval_and_cut_at_the_window() -> None:
     shown = window(NOW_MS, NOW_MS - 60_000)
-    found = steps(shown, [], [Counted(shown.from_ms - 20_000, shown.from_ms + 20_000, 40, 0, 0)])
-    assert [one.entries for one in found[:3]] == [10, 10, 0]
+    found = steps(shown, [], [Counted(shown.from_ms - 30_000, shown.from_ms + 30_000, 60, 0, 0)])
+    assert [one.entries for one in found[:3]] == [15, 15, 0]
     found = steps(shown, [Counted(shown.to_ms - 10_000, shown.to_ms, 3, 4, 1)], [])
     assert (found[-1].entries, found[-1].exits, found[-1].recorded, found[-1].irregular) == (3, 4, 7, 1)
 

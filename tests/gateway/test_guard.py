@@ -270,7 +270,7 @@ def test_pages_that_nobody_connects_to_are_bounded(handed_out: dict[str, Any]) -
     answer = fetch("/")
     assert answer.status_code == 503
     assert answer.headers["retry-after"] == "5"
-    assert "try again" in answer.json()["detail"]
+    assert "Try again" in answer.json()["detail"]
     assert fetch("/_nicegui/components/x.js").status_code == 200, "pages that are there already need these"
     last.has_socket_connection = True
     assert fetch("/").status_code == 200

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from nicegui import ui
-
 from gateway.store.database import StoreBusy
 from gateway.web import shared
+from gateway.web.busy import patient_page
 from gateway.web.device_detail import BOOTS_SHOWN, FIGURES, GAPS_SHOWN, NOTICES_SHOWN, Detail, charts
 from gateway.web.device_rows import COLUMNS, GAPS, NOTICES, REASONS, SYMBOLS, Row, Snapshot
 from gateway.web.frame import frame
+from gateway.web.missing import nothing_here, shortened
 from gateway.web.nodes import Node, scrolled
 from gateway.web.parts import change, time_node
 
@@ -273,15 +273,14 @@ class _Page:
 def register() -> None:
     """Make the page known."""
 
-    @ui.page("/devices/{device}")
+    @patient_page("/devices/{device}")
     async def device(device: str) -> None:
         ticker = shared.devices()
         snapshot = await ticker.latest()
         row = snapshot.find(device)
         if row is None:
-            with frame("No such device", "/devices", styles=("devices.css",)):
-                Node("p", "No gate or kiosk of that name was ever added here.")
-                Node("a", "All devices", href="/devices")
+            sentence = f"No gate or kiosk that is called {shortened(device)} was ever added here."
+            nothing_here("No such device", sentence, [("All devices", "/devices")], "/devices")
             return
         own = shared.device(row.device)
         try:

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from nicegui import ui
 
 from gateway.web import shared
+from gateway.web.busy import patient_page
 from gateway.web.device_rows import COLUMNS, REASONS, SYMBOLS, Row, Snapshot, State
 from gateway.web.frame import frame
 from gateway.web.nodes import Node, scrolled
@@ -278,7 +279,7 @@ def _urgency(row: Row) -> tuple[bool, int]:
 def register() -> None:
     """Make the page known."""
 
-    @ui.page("/devices")
+    @patient_page("/devices")
     async def devices(site: str = "", needs: str = "", page: str = "1") -> None:
         ticker = shared.devices()
         snapshot = await ticker.latest()

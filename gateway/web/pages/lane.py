@@ -10,15 +10,17 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import quote
 
-from nicegui import ui
-
 from gateway.live.lane import Lane
 from gateway.web import access, context
+from gateway.web.busy import patient_page
 from gateway.web.frame import frame
+from gateway.web.missing import nothing_here, shortened
 from gateway.web.nodes import Node
 
 STYLES: Final = ("drawing.css", "lane.css")
 SCRIPTS: Final = ("lane.js",)
+NEAR: Final = 12
+"""Lanes that are offered where one was asked for that isn't there."""
 
 
 def _path(lane: Lane) -> str:
@@ -44,15 +46,13 @@ def _neighbours(here: Lane, lanes: list[Lane]) -> None:
 def register() -> None:
     """Make the page known."""
 
-    @ui.page("/lane/{device}")
+    @patient_page("/lane/{device}")
     def lane_page(device: str) -> None:
         lanes = context.service().live.gates()
         here = next((lane for lane in lanes if lane.device == device), None)
         if here is None:
-            with frame("No such lane", ""):
-                Node("p", f"There is no gate that is called {device[:40]} here.")
-                with Node("p"):
-                    Node("a", "See all lanes", href="/")
+            near = [(lane.device, _path(lane)) for lane in lanes[:NEAR]]
+            nothing_here("No such lane", f"There is no gate that is called {shortened(device)} here.", near)
             return
         emulated = here.site_class == access.EMULATED
         with frame(f"Lane {device}", "", styles=STYLES, scripts=SCRIPTS):

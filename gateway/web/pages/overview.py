@@ -10,12 +10,11 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from nicegui import ui
-
 from gateway.web import shared
 from gateway.web.board import Board
+from gateway.web.busy import patient_page
 from gateway.web.device_rows import Row, Snapshot
-from gateway.web.figures import share
+from gateway.web.figures import on_the_way, share, unheard
 from gateway.web.frame import frame
 from gateway.web.nodes import Node
 from gateway.web.pages.start import first_steps
@@ -49,7 +48,7 @@ CHARTS: Final = (
 def register() -> None:
     """Make the page known."""
 
-    @ui.page("/")
+    @patient_page("/")
     async def overview() -> None:
         board = await shared.board().latest()
         if board.figures.lanes == 0:
@@ -94,6 +93,11 @@ class _Page:
                     with Node("div", css="figure", data_figure=key):
                         self.names[key] = Node("dt", name)
                         self.values[key] = Node("dd", "–")
+            # Always there, so that nothing moves when a gate falls silent.
+            with Node("p", css="soft note unheard"):
+                self.unheard = Node("span")
+                self.unheard_at = time_node()
+                self.unheard_rest = Node("span")
             Node(
                 "p",
                 "Who said no is only counted, and told in tens a little later. A minute is the mean of the last five.",
@@ -112,7 +116,7 @@ class _Page:
     def _charts(self) -> None:
         self.charts: dict[str, Node] = {}
         with Node("section", css="charts", aria_labelledby="charts"):
-            Node("h2", "The last hours", id="charts")
+            self.span = Node("h2", id="charts")
             with Node("div"):
                 for key, name, mode, bars in CHARTS:
                     with Node("div", css="card"):
@@ -130,9 +134,14 @@ class _Page:
         change(self.send, "href", f"/lane/{board.first_lane}" if board.first_lane else "/start")
         for key, text in texts(board).items():
             self.values[key].say(text)
+        before, at_ms, after = unheard(board.figures)
+        self.unheard.say(before)
+        change(self.unheard_at, "at", at_ms)
+        self.unheard_rest.say(after)
         self.names["irregular"].say(f"were reported as irregular: {board.charts.irregular_ever:,}")
         for node, sentence in zip((self.caught, self.accused), verdict(board), strict=True):
             node.say(sentence)
+        self.span.say(board.charts.span)
         for key, chart in self.charts.items():
             change(chart, "given", getattr(board.charts, key))
 
@@ -186,7 +195,7 @@ def texts(board: Board) -> dict[str, str]:
         # Who agreed is told at once, who declined in tens: of the first few a share would be wrong by construction.
         "yes": share(figures.recorded, figures.passages) if figures.passages >= SHARE_MIN else "–",
         "irregular": share(irregular, irregular + figures.passages),
-        "flight": f"{figures.at_gates + figures.queued:,}",
+        "flight": on_the_way(figures),
     }
 
 

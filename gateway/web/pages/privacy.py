@@ -17,6 +17,7 @@ from nicegui import ui
 from gateway.consent.inventory import Section, sections, told
 from gateway.store.database import StoreBusy
 from gateway.web import shared
+from gateway.web.busy import patient_page
 from gateway.web.consent_counts import DAYS, LEAST, Cell, totals, words
 from gateway.web.frame import frame
 from gateway.web.nodes import Node, scrolled
@@ -385,7 +386,7 @@ def _marked(text: str) -> str:
 def register() -> None:
     """Make the page known."""
 
-    @ui.page("/privacy")
+    @patient_page("/privacy")
     async def privacy() -> None:
         ticker = shared.privacy()
         with frame("Privacy", "/privacy", styles=("devices.css", "privacy.css"), scripts=("time.js",)):

@@ -24,7 +24,9 @@ from gateway.replay.runs import Listed, Replays, UnknownRun
 from gateway.replay.tables import Unreadable
 from gateway.service import Service
 from gateway.web import context
+from gateway.web.busy import patient_page
 from gateway.web.frame import frame
+from gateway.web.missing import not_found
 from gateway.web.nodes import Node, scrolled
 
 TRACES_SHOWN: Final = 50
@@ -51,6 +53,8 @@ class Offer:
     traces: Sequence[Mapping[str, Any]] = ()
     problem: str = ""
     run: str = ""
+    unknown: bool = False
+    """There is no such run or trace."""
     found: bool = False
     """The trace that was asked for is there."""
 
@@ -58,12 +62,14 @@ class Offer:
 def register() -> None:
     """Make the page known."""
 
-    @ui.page("/replay")
+    @patient_page("/replay")
     async def replay(request: Request) -> None:
         asked = {name: value for name, value in request.query_params.items() if len(value) <= 200}
         service = context.service()
         offer = await nicegui_run.io_bound(_offer, service, asked) or Offer()
         with frame("Replay", "/replay", styles=STYLES, scripts=("replay.js",)):
+            if offer.unknown:
+                not_found()
             if offer.problem:
                 Node("p", offer.problem, "card replay-problem", role="alert")
             if offer.lanes:
@@ -78,7 +84,7 @@ def register() -> None:
 def _offer(service: Service, asked: Mapping[str, str]) -> Offer:
     """Reads files and the database."""
     found = service.replays.listed()
-    problem = ""
+    problem, unknown = "", False
     if "device" in asked:
         device = asked["device"]
         try:
@@ -90,7 +96,7 @@ def _offer(service: Service, asked: Mapping[str, str]) -> Offer:
                 return Offer(found, found=True)
             problem = "A trace is named by its gate, boot and sequence number; choose one of these."
         except traces.NoTrace as error:
-            problem = str(error)
+            problem, unknown = str(error), True
     elif "run" in asked:
         run = asked["run"]
         # Of a run that was repeated, the first of its seeds.
@@ -102,8 +108,8 @@ def _offer(service: Service, asked: Mapping[str, str]) -> Offer:
                 return Offer(found, lanes, run=run)
             problem = "Nobody came to any lane of this run: there is nothing to replay."
         except (UnknownRun, Unreadable) as error:
-            problem = str(error)
-    return Offer(found, (), traces.latest(service, None, TRACES_SHOWN), problem)
+            problem, unknown = str(error), isinstance(error, UnknownRun)
+    return Offer(found, (), traces.latest(service, None, TRACES_SHOWN), problem, unknown=unknown)
 
 
 def address(**values: str | int) -> str:

@@ -17,7 +17,9 @@ from nicegui import ui
 from gateway.results.compare import difference
 from gateway.results.folder import Listing, Run, Runs
 from gateway.web import context
+from gateway.web.busy import patient_page
 from gateway.web.frame import frame
+from gateway.web.missing import not_found
 from gateway.web.nodes import Node, scrolled
 from gateway.web.pages import results_parts as parts
 from gateway.web.plots import Shown
@@ -29,7 +31,7 @@ TITLE: Final = "Results: how often is the gate wrong?"
 def register() -> None:
     """Make the page known."""
 
-    @ui.page("/results")
+    @patient_page("/results")
     async def results(run: str = "", other: str = "") -> None:
         runs = context.service().runs
         listing = await _look(runs)
@@ -37,6 +39,8 @@ def register() -> None:
             place = Node("div")
             with place:
                 _shown(listing, run, other)
+            if any(name and listing.find(name) is None for name in (run, other)):
+                not_found()
 
         async def refresh() -> None:
             nonlocal listing

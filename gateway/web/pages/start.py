@@ -13,6 +13,7 @@ from nicegui import ui
 
 from gateway.web import context, shared
 from gateway.web.board import Board
+from gateway.web.busy import patient_page
 from gateway.web.frame import frame
 from gateway.web.nodes import Node
 
@@ -24,7 +25,7 @@ SCRIPTS: Final = ("copy.js",)
 def register() -> None:
     """Make the page known."""
 
-    @ui.page("/start")
+    @patient_page("/start")
     async def start() -> None:
         await first_steps("/start")
 

@@ -7,8 +7,9 @@ import { element, make, say } from "./plan_lane.js";
 
 const HIGH_PX = 150, LEFT_PX = 34, BOTTOM_PX = 20, TOP_PX = 8, TICK_PX = 74, ROWS_MOST = 400;
 const TICKS_MIN = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720];
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const exact = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+// Of 24 hours, by the reader's own time zone, as everywhere on the pages (time.js).
+const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+const exact = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 let charts = 0;
 
 // The least of 1, 2, 5 times a power of ten that is not below `value`.

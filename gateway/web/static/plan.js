@@ -1,14 +1,16 @@
 // <gateline-plan>: each site's gateline from above, live.
 //
 // Reads GET /v1/live (server-sent events) and keeps on trying when the gateway is away. Attributes, both JSON by device:
-// `layouts` ({way, beams: [x_mm], arm: x_mm, make}, or null; a device that is not in it is no lane) and `hands` (why a
-// device needs a hand). Each lane is a link to its page.
+// `layouts` ({site, class, built: {way, beams: [x_mm], arm: x_mm, make} or null}; a device that is not in it is no lane)
+// and `hands` (why a device needs a hand). Lanes stand as soon as these are there, so that nothing jumps when the stream
+// comes. Each lane is a link to its page.
 // It fires `gateline-link` with {state, text} whenever what it says of its connection changes. One lane's drawing is in
 // plan_lane.js.
 import { Lane, VIEW, element, say } from "./plan_lane.js";
 
 const CALM_MS = 1000, SPEAK_MS = 1000, RETRY_MS = 1000;
 const WIDEST_PX = 150, NARROWEST_PX = 38, STRIP_BELOW_PX = 560, FEW = 2, HIGHEST = 0.62;
+const NATURAL = new Intl.Collator("en", { numeric: true });
 const WORDS = {
   ok: "live", database_busy: "live; the database is busy, records wait", disk_full: "live; the disk is full, records wait",
   broker_lost: "live; the broker is away, devices keep their records", failed: "ingest has failed",
@@ -116,6 +118,7 @@ class Plan extends HTMLElement {
       for (const entry of entries) entry.target.lane.visible = entry.isIntersecting;
     }, { rootMargin: "100px" });
     for (const lane of this.lanes.values()) this.seen.observe(lane.root);
+    this.prepare();
     this.connect();
     this.before = this.spoke = performance.now();
     this.drawing = requestAnimationFrame((now) => this.draw(now));
@@ -135,10 +138,38 @@ class Plan extends HTMLElement {
     // Not properties of the attributes' names: whoever finds those sets them instead of the attributes.
     this[name === "layouts" ? "built" : "wanting"] = given;
     for (const lane of this.lanes.values()) this.dress(lane);
+    if (this.body) this.prepare();
+  }
+
+  // The lanes that there are, before anything is known of what happens at them.
+  prepare() {
+    const lanes = Object.entries(this.built ?? {}).map(([device, one]) => ({ device, site: one.site, class: one.class, way: one.built?.way }));
+    lanes.sort((a, b) => NATURAL.compare(a.site, b.site) || NATURAL.compare(a.device, b.device));
+    if (lanes.filter((one) => this.lane(one)).length) this.settle();
+  }
+
+  // Makes the lane if it is new; whether it was.
+  lane(one) {
+    const key = `${one.site}/${one.device}`;
+    if (this.lanes.has(key)) return false;
+    if (!this.sites.has(one.site)) this.sites.set(one.site, new Site(this.body, one.site, one.class ?? "emulated"));
+    const site = this.sites.get(one.site), lane = site.add(one, () => this.motion.matches);
+    lane.site = site;
+    lane.root.lane = lane;
+    this.lanes.set(key, lane);
+    this.dress(lane);
+    this.seen.observe(lane.root);
+    return true;
+  }
+
+  settle() {
+    for (const site of this.sites.values()) site.count();
+    this.classList.add("shown");
+    this.arrange();
   }
 
   dress(lane) {
-    const layout = this.built?.[lane.name];
+    const layout = this.built?.[lane.name]?.built;
     if (layout) {
       const wider = lane.layout(layout), turned = lane.head(layout.way);
       if (wider || turned) lane.site.changed();
@@ -169,28 +200,13 @@ class Plan extends HTMLElement {
     let added = false;
     for (const one of state.lanes) {
       if (this.built && !(one.device in this.built)) continue;
-      const key = `${one.site}/${one.device}`;
-      let lane = this.lanes.get(key);
-      if (!lane) {
-        if (!this.sites.has(one.site)) this.sites.set(one.site, new Site(this.body, one.site, one.class ?? "emulated"));
-        const site = this.sites.get(one.site);
-        lane = site.add(one, () => this.motion.matches);
-        lane.site = site;
-        lane.root.lane = lane;
-        this.lanes.set(key, lane);
-        this.dress(lane);
-        this.seen.observe(lane.root);
-        added = true;
-      }
+      added = this.lane(one) || added;
+      const lane = this.lanes.get(`${one.site}/${one.device}`);
       lane.update(one, now);
       if (!lane.spoken) lane.speak(this.wanting[lane.name]);
     }
-    if (added) {
-      for (const site of this.sites.values()) site.count();
-      this.arrange();
-    }
+    if (added) this.settle();
     this.body.classList.remove("stale");
-    this.classList.add("shown");
     this.tell(state.ingest === "ok" ? "ok" : "away", WORDS[state.ingest] ?? state.ingest);
   }
 

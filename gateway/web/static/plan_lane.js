@@ -72,7 +72,7 @@ export class Lane {
     this.layout(USUAL);
     const foot = element("span", this.root, undefined, "lane-foot");
     foot.setAttribute("aria-hidden", "true");
-    this.through = element("span", foot, "0", "lane-through");
+    this.through = element("span", foot, "–", "lane-through");
     this.state = element("span", foot, "no picture yet", "lane-state");
     this.bodies = new Map();
     this.frames = [];
