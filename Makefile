@@ -40,6 +40,16 @@ elif [ -z "$$python" ]; then \
 fi;
 endef
 
+# Tests wait more than they work, so there is a process more than cores; then, one by one, those that want the machine to
+# themselves. $(1) narrows which tests run, $(2) is for pytest. Whoever interrupts (status 2) interrupts both.
+WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
+define RUN_TESTS
+status=0; \
+$(BIN)/python -m pytest $(2) -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "$(1) not alone" || status=$$?; \
+[ $$status -eq 2 ] || $(BIN)/python -m pytest $(2) -m "$(1) alone" || status=$$?; \
+exit $$status
+endef
+
 .PHONY: help setup demo simulate test check bench clean lock python
 
 help: ## this list
@@ -74,7 +84,7 @@ simulate: $(STAMP) ## run a scenario: make simulate SCENARIO=evening-peak
 	@$(BIN)/gateline simulate scenarios/$(or $(SCENARIO),evening-peak).toml
 
 test: $(STAMP) ## every test, the slow ones too
-	@$(BIN)/python -m pytest
+	@$(call RUN_TESTS,)
 
 check: $(STAMP) ## format, lint, types, walls and the quick tests
 	$(BIN)/ruff format --check .
@@ -82,7 +92,7 @@ check: $(STAMP) ## format, lint, types, walls and the quick tests
 	$(BIN)/mypy $(STRICT)
 	$(BIN)/mypy --config-file mypy-firmware.ini firmware
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -m "not slow"
+	@$(call RUN_TESTS,not slow and,-q)
 
 bench: $(STAMP) ## measure, on this machine
 	@$(BIN)/python -m bench

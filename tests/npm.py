@@ -4,6 +4,7 @@ Without Node or npm whoever needs them is skipped (in continuous integration tha
 is done with the packages doesn't belong here.
 """
 
+import fcntl
 import shutil
 import subprocess
 from pathlib import Path
@@ -26,10 +27,13 @@ def installed(config: pytest.Config, name: str, source: Path) -> Path:
     # What was installed from another lock is installed anew: npm's own copy of the lock comes last.
     lock = (source / "package-lock.json").read_bytes()
     done = folder / "installed-from.json"
-    if not done.exists() or done.read_bytes() != lock:
-        for file in FILES:
-            shutil.copyfile(source / file, folder / file)
-        run = subprocess.run(["npm", "ci"], cwd=folder, capture_output=True, text=True, timeout=240)
-        assert run.returncode == 0, run.stdout + run.stderr
-        done.write_bytes(lock)
+    # Several processes run the tests, and one of them installs; the others wait for it.
+    with open(folder / "installing", "w", encoding="utf-8") as installing:
+        fcntl.flock(installing, fcntl.LOCK_EX)
+        if not done.exists() or done.read_bytes() != lock:
+            for file in FILES:
+                shutil.copyfile(source / file, folder / file)
+            run = subprocess.run(["npm", "ci"], cwd=folder, capture_output=True, text=True, timeout=240)
+            assert run.returncode == 0, run.stdout + run.stderr
+            done.write_bytes(lock)
     return folder

@@ -54,7 +54,7 @@ class BeamProfileDetector:
             raise ValueError("a profile's top row needs at least 2 beams to tell a direction")
         for place, (_, index) in enumerate(tops):
             self._place[index] = place
-        self._top = OrderedDetector(len(tops))
+        self._top = OrderedDetector(len(tops), [index for _, index in tops])
         self._lowest = 0  # a bit for each beam of the lowest row
         for index, (_, z_mm) in enumerate(layout):
             if z_mm == heights[0]:

@@ -55,7 +55,7 @@ class Body:
 
     @property
     def trace(self) -> list:
-        """The edges kept: (milliseconds since the first, beam, 1 broken or 0 clear)."""
+        """The edges kept: (milliseconds since the first, the lane's number of the beam, 1 broken or 0 clear)."""
         return [(ticks_diff(ticks, self.since), index, blocked) for ticks, index, blocked in self._edges]
 
 

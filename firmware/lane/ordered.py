@@ -15,10 +15,12 @@ from firmware.lane.detector import BACK, COMPLETED, ENTERED, FRONT, TURNED_BACK,
 class OrderedDetector:
     timed = False
 
-    def __init__(self, beams):
+    def __init__(self, beams, numbers=None):
+        """``numbers``: how the lane numbers these beams, where they are not all that it has: traces say those."""
         if beams < 2:
             raise ValueError("a lane needs at least 2 beams to tell a direction, not %d" % beams)
         self._beams = beams
+        self._numbers = range(beams) if numbers is None else numbers
         self._broken = [False] * beams
         self.bodies = []
 
@@ -53,13 +55,13 @@ class OrderedDetector:
             if 0 < index < self._beams - 1:
                 body.holes += 1
             self.bodies.append(body)
-            body.note(ticks, index, 1)
+            body.note(ticks, self._numbers[index], 1)
             return [(ENTERED, body)]
         if index < body.lo:
             body.lo = index
         elif index > body.hi:
             body.hi = index
-        body.note(ticks, index, 1)
+        body.note(ticks, self._numbers[index], 1)
         return []
 
     def _extends(self, index):
@@ -90,7 +92,7 @@ class OrderedDetector:
                 break
         if body is None:
             return []
-        body.note(ticks, index, 0)
+        body.note(ticks, self._numbers[index], 0)
         if body.lo == body.hi:
             self.bodies.remove(body)
             left_by = FRONT if index < self._beams - 1 - index else BACK

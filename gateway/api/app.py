@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from gateway.api import consent, kiosk, live, pages, problems, replays, results
 from gateway.api.guard import Guard
 from gateway.api.routes import router
+from gateway.api.streams import Places
 from gateway.service import Service, Settings
 
 DESCRIPTION = """\
@@ -46,7 +47,7 @@ def create_app(settings: Settings, on_failure: Callable[[], None] = end_process,
         try:
             await anyio.to_thread.run_sync(service.start)
             app.state.service = service
-            app.state.streams = 0
+            app.state.streams = Places()
             app.state.broadcasts = {}
             try:
                 yield

@@ -3,9 +3,10 @@
 Rules: a request whose Host is neither an address nor a name that this gateway was given is refused, so that no page
 from elsewhere can reach it under a name of its own (DNS rebinding). What comes from a page must come from one of ours:
 a page from elsewhere may lead a person here, and do nothing else (a page of ours costs work even when nobody may see
-the answer). What a proxy says about addresses is not believed, because anybody may say it. Answers get the headers that
-belong on them, pages a policy: no page loads anything from elsewhere. NiceGUI turns templates into functions, so its
-pages need `unsafe-eval`, and charts style their own elements; scripts that stand in the document need the nonce.
+the answer). Whoever may not look (gateway/web/access.py) is refused here, for all pages, streams and the API. What a
+proxy says about addresses is not believed, because anybody may say it. Answers get the headers that belong on them,
+pages a policy: no page loads anything from elsewhere. NiceGUI turns templates into functions, so its pages need
+`unsafe-eval`, and charts style their own elements; scripts that stand in the document need the nonce.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.api.problems import problem
+from gateway.web import access
 
 HEADERS: Final = {
     "x-content-type-options": "nosniff",
@@ -113,6 +115,8 @@ class Guard:
             headers.get("sec-fetch-site") in ("cross-site", "same-site") and not _leads_here(scope, headers)
         ):
             return 403, "That came from another page than the gateway's own, and was refused."
+        if not access.may_see(scope["path"]):
+            return 403, "You may not look at this gateway; riders find their own data at /my-data all the same."
         return None
 
 

@@ -6,7 +6,6 @@ gateway/web/access.py lets; for a physical device the route refuses, whatever an
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, Final, cast
 
 import msgspec
@@ -20,7 +19,7 @@ from gateway.api.streams import Broadcast, CountedStream
 from gateway.live.world import OrderRefused, Problem
 from gateway.protocol.scenes import Order
 from gateway.service import Service
-from gateway.web.access import EMULATED, Action, allowed
+from gateway.web import access
 
 MAX_BODY_BYTES: Final = 1_024
 STATUS_OF: Final[dict[Problem, int]] = {
@@ -34,8 +33,15 @@ STATUS_OF: Final[dict[Problem, int]] = {
 
 router = APIRouter(prefix="/v1", responses=RESPONSES, dependencies=[Depends(known_parameters_only)])
 
+
+def _problem(text: str) -> dict[str, Any]:
+    return {"description": text, "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+
+
 _STREAM: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"content": {"text/event-stream": {}}, "description": "One JSON object per event."}
+    200: {"content": {"text/event-stream": {}}, "description": "One JSON object per event."},
+    429: _problem("So many watch from this address that others would find no room."),
+    503: _problem("As many watch as may at once; try again."),
 }
 
 
@@ -57,13 +63,16 @@ def _broadcast(request: Request, device: str | None) -> Broadcast:
     def one_lane() -> dict[str, Any] | None:
         assert device is not None
         members = live.members(device)
-        return None if members is None else members | {"now_ms": service.now_ms()}
+        return None if members is None else members | {"shown": live.shown(device), "now_ms": service.now_ms()}
 
     if device is None:
         made = Broadcast(all_lanes, lambda: (live.version, service.pipeline.state), live.stopping.is_set)
     else:
         # Its own version: what other lanes do makes nothing to look at here.
-        version = partial(live.version_of, device)
+        # Nothing comes from a simulator that is gone, so that it is gone is looked at by the clock.
+        def version() -> tuple[int, bool]:
+            return live.version_of(device), live.shown(device)
+
         made = Broadcast(one_lane, version, live.stopping.is_set, changes_only=True, always=("now_ms",))
     broadcasts[device] = made
     return made
@@ -135,10 +144,6 @@ _ORDER_BODY: Final = {
 }
 
 
-def _problem(text: str) -> dict[str, Any]:
-    return {"description": text, "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
-
-
 @router.post(
     "/devices/{device}/world",
     summary="Send a rider, break a beam, jam the arm, cut the network, ring the fire alarm: emulated gates only",
@@ -158,8 +163,8 @@ async def world(request: Request, device: str) -> Given:
         raise HTTPException(415, "Send the order as JSON, with the content type application/json.")
     asked = decoded(await bounded(request, MAX_BODY_BYTES), _Asked)
     found = service.registry.by_name(device)
-    emulated = found is not None and found.sender.site_class == EMULATED
-    if emulated and not allowed(Action.STEER, EMULATED):
+    emulated = found is not None and found.sender.site_class == access.EMULATED
+    if emulated and not access.allowed(access.Action.STEER, access.EMULATED):
         raise HTTPException(403, "You may look at this device, and not steer it.")
     try:
         return Given(id=service.world.send(device, asked.do, asked.what, asked.on))

@@ -236,7 +236,9 @@ class TraceItem(BaseModel):
     what: str
     confidence: int
     beams: int = Field(description="How many the gate has, as far as is known.")
-    before: list[int] = Field(description="1 broken, 0 clear before the trace began.")
+    before: list[int | None] = Field(
+        description="1 broken, 0 clear before the trace began; null where the gate notes no edges of that beam."
+    )
     trace: list[tuple[int, int, int]] = Field(description="[ms since the first, beam, blocked].")
     span_ms: int
     whole: bool = Field(description="False where the trace is full and the passage may have gone on.")

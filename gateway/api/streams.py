@@ -2,14 +2,17 @@
 
 Rules: whoever begins to watch gets the whole first; later only what has changed, where the stream says so. Who doesn't
 read as fast as things change gets the whole anew instead of a growing queue, and who reads nothing at all for long is
-sent away. Nobody watching costs nothing. All streams end when the gateway does, and how many there are is bounded.
+sent away. Nobody watching costs nothing. All streams end when the gateway does; how many there are is bounded,
+and how many of them one address may hold.
 What a stream tells doesn't belong here.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any, Final
 
@@ -25,6 +28,8 @@ MANY: Final = 12
 """When more than so many watch one stream, it tells half as often: pages walk on between two frames by themselves."""
 HEARTBEAT_FRAMES: Final = 100
 MAX_STREAMS: Final = 256
+MAX_OF_ONE: Final = 64
+"""So many streams anybody's address may hold; more only while half of all places are free."""
 BEHIND_MAX: Final = 8
 """Frames that may wait for one listener before it gets the whole instead."""
 NO_READS_MAX: Final = 30
@@ -183,17 +188,58 @@ def _event(members: dict[str, bytes]) -> bytes:
     return b"data: {" + inside + b"}\n\n"
 
 
+def whose(host: str | None) -> str:
+    """Who counts as one: an address; of IPv6 a network of 64 bits, all of which one machine may have; this machine."""
+    try:
+        address = ipaddress.ip_address((host or "").partition("%")[0])
+    except ValueError:
+        return ""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is None:
+            return "here" if address.is_loopback else str(ipaddress.ip_network((address, 64), strict=False))
+        address = address.ipv4_mapped
+    return "here" if address.is_loopback else str(address)
+
+
+class Places:
+    """Who holds how many of the MAX_STREAMS places. One address can never take them all: above MAX_OF_ONE it gets more
+    only while half of all are free, so that a machine with many pages (or a proxy, which looks like one) is served,
+    and others find room all the same."""
+
+    def __init__(self) -> None:
+        self._held: Counter[str] = Counter()
+
+    @property
+    def taken(self) -> int:
+        """Places that are held now."""
+        return self._held.total()
+
+    def take(self, address: str) -> None:
+        """Give one to ``address``; HTTPException 503 when all are taken, 429 when it holds enough itself."""
+        taken, own = self.taken, self._held[address]
+        if taken >= MAX_STREAMS:
+            raise HTTPException(503, f"{MAX_STREAMS} pages watch already; close one.", {"Retry-After": "5"})
+        if own >= MAX_OF_ONE and 2 * taken >= MAX_STREAMS:
+            detail = f"{own} pages watch from your address already, and others want to watch too; close one."
+            raise HTTPException(429, detail, {"Retry-After": "5"})
+        self._held[address] += 1
+
+    def give_back(self, address: str) -> None:
+        """It holds one less."""
+        self._held[address] -= 1
+        if not self._held[address]:
+            del self._held[address]
+
+
 class CountedStream(StreamingResponse):
-    """A stream that holds one of MAX_STREAMS places, and gives it back however it ends, also when the client left
-    before the first frame or takes nothing more. HTTPException 503 when all are taken."""
+    """A stream that holds one of the :class:`Places`, and gives it back however it ends, also when the client left
+    before the first frame or takes nothing more. HTTPException where there is none."""
 
     def __init__(self, frames: AsyncIterator[bytes], request: Request) -> None:
-        state = request.app.state
-        if state.streams >= MAX_STREAMS:
-            raise HTTPException(503, f"{MAX_STREAMS} pages watch already; close one.", {"Retry-After": "5"})
-        state.streams += 1
+        self._places: Places = request.app.state.streams
+        self._address = whose(None if request.client is None else request.client.host)
+        self._places.take(self._address)
         super().__init__(frames, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
-        self._state = state
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         async def send_in_time(message: Any) -> None:
@@ -206,4 +252,4 @@ class CountedStream(StreamingResponse):
             # Nobody reads there. Without an end of the answer the server closes the connection.
             log.info("A live stream was ended: nothing of it was taken for %g s.", STALLED_S)
         finally:
-            self._state.streams -= 1
+            self._places.give_back(self._address)

@@ -14,6 +14,7 @@ import msgspec
 
 from gateway.admission.rules import Admitted, DeviceKind, SiteClass
 from gateway.live.history import DeviceHistory
+from gateway.live.standing import AWAY_MS, Standing
 from gateway.live.verdict import Verdict
 from gateway.protocol.records import Health, Irregular, Notice, Passage, Tally
 from gateway.protocol.refusal import Reason
@@ -96,8 +97,14 @@ class Lane:
     members but the handle."""
 
     history: DeviceHistory = field(default_factory=DeviceHistory)
+    standing: Standing = field(default_factory=Standing)
+    """Whether it stands blocked, as its scenes show it."""
     verdict: Verdict | None = None
     """What the gate reported beside what really happened, since the first scene."""
+
+    def shown(self, now_ms: int) -> bool:
+        """Whether a simulator shows the lane now, and so would take orders; ``now_ms`` by the monotonic clock."""
+        return self.layout is not None and self.seen_ms is not None and now_ms - self.seen_ms <= AWAY_MS
 
     def see(self, scene: Scene) -> None:
         """Show this scene, and keep what happened since the one before."""

@@ -14,12 +14,15 @@ from typing import Any, Final
 from gateway.admission.rules import Admitted, Sender
 from gateway.live.history import Point
 from gateway.live.lane import Lane, LaneCounts
+from gateway.live.standing import Blocked
 from gateway.protocol.records import Health, Online
 from gateway.protocol.refusal import Reason, Refused
 from gateway.protocol.scenes import Layout, Scene
 
 REPLAY_MS: Final = 5_000
 """How long a lane must have been silent before an older scene is taken for one of a simulator that was started anew."""
+STALE_MS: Final = 10_000
+"""How far behind the gateway's clock a scene may be that goes on from none: as far as an order (`world`) may be."""
 
 
 def epoch_ms() -> int:
@@ -78,18 +81,24 @@ class LiveState:
         self._version += 1
 
     def set_scene(self, sender: Sender, scene: Scene) -> None:
-        """Show ``scene`` from now on; :class:`Refused` (out_of_sequence) where it is no newer than the one before.
+        """Show ``scene`` from now on; :class:`Refused` (out_of_sequence) where it is older than it should be.
 
-        A seal holds for ever: whoever has heard a scene could say it again, and its lane would begin anew. So an older
-        one is believed only when nothing newer has come for REPLAY_MS, as from a simulator that was started anew.
+        A seal holds for ever: whoever has heard a scene could say it again. What goes on from the last one of its lane
+        is believed, by whatever clock: a machine that slept, or whose clock was set, has its simulator behind for good.
+        What doesn't go on, of a simulator or a gateway that was started anew, is believed only if it is of now, and an
+        older one only when nothing newer has come for REPLAY_MS. One ahead of the clock is: a station may run faster
+        than time.
         """
         with self._lock:
             lane, now_ms = self._lane(sender), self.now_ms()
-            if lane.scene is not None and lane.seen_ms is not None:
-                heard = now_ms - lane.seen_ms < REPLAY_MS
-                if scene.at < lane.scene.at and heard:
+            last = lane.scene
+            if last is None or scene.at < last.at:
+                heard = lane.seen_ms is not None and now_ms - lane.seen_ms < REPLAY_MS
+                if heard or scene.at < self._clock() - STALE_MS:
                     raise Refused(Reason.OUT_OF_SEQUENCE)
             lane.see(scene)
+            has_arm = lane.layout is None or lane.layout.make != "none"
+            lane.standing.see(self._clock(), scene, has_arm=has_arm)
             lane.seen_ms = now_ms
             self._changed(lane)
 
@@ -178,6 +187,12 @@ class LiveState:
             lane = self._lanes.get(device)
             return None if lane is None else lane.history.silent_since_ms(now_ms)
 
+    def blocked(self, device: str, now_ms: int) -> tuple[Blocked, ...]:
+        """What of an emulated gate has stood still for too long."""
+        with self._lock:
+            lane = self._lanes.get(device)
+            return () if lane is None else lane.standing.blocked(now_ms)
+
     def silences(self, device: str, now_ms: int) -> tuple[tuple[int, int | None], ...]:
         """(from, to) of the device's silences, oldest first; `to` None for one that lasts."""
         with self._lock:
@@ -194,6 +209,11 @@ class LiveState:
         """Changes whenever anything that :meth:`members` gives of this device has changed."""
         lane = self._lanes.get(device)
         return -1 if lane is None else lane.version
+
+    def shown(self, device: str) -> bool:
+        """Whether a simulator shows this lane now."""
+        lane = self._lanes.get(device)
+        return lane is not None and lane.shown(self.now_ms())
 
     def lane(self, device: str) -> Lane | None:
         """What is known of one device."""

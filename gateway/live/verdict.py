@@ -2,7 +2,8 @@
 
 Pure: outcomes and records come in whatever order (records may be minutes late when a network was cut), `now_ms` is an
 argument. A record belongs to the evasion next to it in time, one of a fitting name before others, and to none that is
-further away than NEAR_MS; so what comes of them doesn't depend on the order in which they came. Records that nobody's
+further away than NEAR_MS, or than SURE_MS where an honest passage is nearer than that; so what comes of them doesn't
+depend on the order in which they came. Records that nobody's
 evasion explains accuse somebody honest, the one who passed next to them, unless hands were in the lane (a beam broken
 from a page): those are counted apart. Memory is bounded: what is older than the newest KEPT of its kind is counted for
 good.
@@ -13,6 +14,7 @@ Does not belong here: who is shown what; whole runs of the simulator, which know
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import Counter, deque
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
@@ -22,6 +24,10 @@ NEAR_MS: Final = 2_000
 to +529 ms from it, of a live station on a machine far too busy at most 0.7 s; only lanes with one beam or no arm are
 now and then seconds late, and those few count against the gate. A wider window would pair the accusation of somebody
 honest with an evasion nearby that nobody noticed, and call it caught."""
+SURE_MS: Final = 700
+"""A record this near to an honest passage is about that rider rather than about an evasion further away than this: so
+an accusation beside an evasion that nobody noticed does not make it caught. As far as records lay from what they told
+of, on all lanes but those few."""
 HANDS_MS: Final = 4_000
 """So long after hands were in the lane, or before they are seen there, a record may come of them: a gate decides when
 its lane is empty again."""
@@ -201,6 +207,8 @@ class Verdict:
         """The pairs; ``now_ms`` None: nothing more is waited for."""
         outcomes, reports = sorted(self._outcomes), sorted(self._reports)
         near: list[tuple[bool, int, int, int]] = []
+        passages = sorted(one.at for one in self._honest)
+        others = [_any_within(passages, report.at, SURE_MS) for report in reports]
         first = 0
         for place, outcome in enumerate(outcomes):
             while first < len(reports) and reports[first].at < outcome.at - NEAR_MS:
@@ -209,6 +217,8 @@ class Verdict:
                 report = reports[number]
                 if report.at > outcome.at + NEAR_MS:
                     break
+                if others[number] and abs(report.at - outcome.at) > SURE_MS:
+                    continue
                 misnamed = report.what not in FITTING[outcome.what]
                 near.append((misnamed, abs(report.at - outcome.at), place, number))
         # By places in the order of time, not by the things themselves: this is asked for often.
@@ -245,3 +255,9 @@ class Verdict:
 
     def _by_hand(self, at: int) -> bool:
         return any(begin - HANDS_MS <= at and (end < 0 or at <= end + HANDS_MS) for begin, end in self._hands)
+
+
+def _any_within(times: list[int], at: int, within: int) -> bool:
+    """Whether one of ``times``, which ascend, is so near to ``at``."""
+    place = bisect_left(times, at - within)
+    return place < len(times) and times[place] <= at + within

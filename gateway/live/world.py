@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from typing import Final, Literal, Protocol
+from typing import Literal, Protocol
 
 from gateway.devices.registry import Registry
 from gateway.live.state import LiveState
@@ -16,9 +16,6 @@ from gateway.protocol import topics
 from gateway.protocol.refusal import Refused
 from gateway.protocol.scenes import SENT, Order, World, encode_world
 from gateway.protocol.seal import seal
-
-AWAY_MS: Final = 5_000
-"""A simulator whose last scene came longer ago is not there: it says one a second at least, of each lane."""
 
 Problem = Literal["unknown_device", "not_emulated", "no_such_beam", "no_such_rider", "nothing_named", "away"]
 
@@ -65,7 +62,7 @@ class Orders:
         if sender.site_class != "emulated" or sender.kind != "gate":
             raise OrderRefused("not_emulated", f"{device} is no emulated gate: what happens to it is not ours to say.")
         lane = self._live.lane(device)
-        if lane is None or lane.layout is None or lane.seen_ms is None or now_ms - lane.seen_ms > AWAY_MS:
+        if lane is None or lane.layout is None or not lane.shown(now_ms):
             raise OrderRefused("away", f"No simulator shows {device} now; start one, with `gateline demo` for example.")
         if do == "send" and what not in SENT:
             raise OrderRefused("no_such_rider", f"Riders to send are {', '.join(SENT)}.")

@@ -76,7 +76,7 @@ class Irregular(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind
     way: Way
     what: IrregularKind
     confidence: Annotated[int, Meta(ge=0, le=100)]
-    trace: Annotated[list[tuple[Count, Annotated[int, Meta(ge=0, le=15)], Bit]], Meta(max_length=64)]
+    trace: Annotated[list[tuple[Count, Annotated[int, Meta(ge=0, le=23)], Bit]], Meta(max_length=64)]
 
     @property
     def folds(self) -> int:

@@ -17,7 +17,7 @@ from gateway.protocol import canonical
 from gateway.protocol.records import Bit, Count, EpochMs, Way
 from gateway.protocol.refusal import Reason, Refused
 
-MAX_BEAMS: Final = 16
+MAX_BEAMS: Final = 24
 MAX_BODIES: Final = 16
 MAX_PARTS: Final = 24
 MAX_EDGES: Final = 64

@@ -24,7 +24,7 @@ GROUP_MAX_BYTES: Final = 64 * 1024 * 1024
 """A row group larger than that is none of ours (ours have 50,000 rows) and is not read."""
 
 VALUES_PER_ROW: Final = 64
-"""Of a list; a lane has 16 beams at most. A row group's own size says little: what repeats takes no room in it."""
+"""Of a list; a lane has 24 beams at most. A row group's own size says little: what repeats takes no room in it."""
 TEXT_MAX_BYTES: Final = 1_000
 """The longest text; those of runs are names and words."""
 

@@ -16,8 +16,8 @@ from gateway.devices.registry import Device
 from gateway.service import Service
 from gateway.store.queries import Position
 
-TRACE_MAX: Final = 64
-"""A gate keeps so many edges of a body (docs/protocol.md); what came later is not in the trace."""
+TRACE_MAX: Final = 32
+"""Our gates keep so many edges of a body (firmware/lane/detector.py); what came later is not in the trace."""
 
 NO_PHYSICAL: Final = (
     "{device} stands at a physical site. Its firmware has no code that could record a trace, and the gateway would "
@@ -32,12 +32,12 @@ class NoTrace(Exception):
 @dataclass(frozen=True, slots=True)
 class Trace:
     """One record. ``beams``: how many the gate has, as far as is known; ``before``: how each stood before its first
-    edge; ``truth``: what the live state still knows of it."""
+    edge, None where its gate notes no edges of that beam; ``truth``: what the live state still knows of it."""
 
     record: dict[str, Any]
     site: str
     beams: int
-    before: list[int]
+    before: list[int | None]
     span_ms: int
     whole: bool
     layout: dict[str, Any] | None
@@ -75,6 +75,7 @@ def find(service: Service, device: str, boot: int, seq: int) -> Trace:
     edges: list[list[int]] = record["trace"]
     layout = _layout(service, device)
     beams = max(len(layout["beams"]) if layout else 0, 1 + max((edge[1] for edge in edges), default=-1))
+    noted = _noted(layout, beams)
     first: dict[int, int] = {}
     for _, beam, blocked in edges:
         first.setdefault(beam, blocked)
@@ -83,12 +84,20 @@ def find(service: Service, device: str, boot: int, seq: int) -> Trace:
         gate.sender.site,
         beams,
         # Edges alternate, so the first says what was before. A beam that is not in the trace did not change.
-        [1 - first.get(beam, 1) for beam in range(beams)],
+        [1 - first.get(beam, 1) if beam in noted else None for beam in range(beams)],
         edges[-1][0] if edges else 0,
         len(edges) < TRACE_MAX,
         layout,
         _truth(service, device, record),
     )
+
+
+def _noted(layout: dict[str, Any] | None, beams: int) -> set[int]:
+    """The beams whose edges are in traces: all of them, of a profile the highest row, which tells bodies apart."""
+    if layout is None or layout["detector"] != "profile":
+        return set(range(beams))
+    top_mm = max(z_mm for _, z_mm in layout["beams"])
+    return {beam for beam, (_, z_mm) in enumerate(layout["beams"]) if z_mm == top_mm}
 
 
 def _layout(service: Service, device: str) -> dict[str, Any] | None:

@@ -99,4 +99,5 @@ class Gatherer:
             heap_free=None if health is None else health.heap_free,
             blocked=None if lane.blocked is None else lane.blocked.value,
             refused=lane.refused,
+            standing=live.blocked(name, now_ms),
         )

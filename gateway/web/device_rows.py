@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from gateway.live.standing import Blocked
+
 OUTBOX_MANY: Final = 256
 """So many records wait in a device: half of what it holds before it folds them (`report.outbox_records`)."""
 TICK_SLOW_MS: Final = 2_000
@@ -56,6 +58,8 @@ class Facts:
     faulty: bool = False
     """Whether the last it said of its parts was `fault`."""
     fire: bool = False
+    standing: tuple[Blocked, ...] = ()
+    """What of an emulated gate has stood still for too long, as its scenes show it; a physical one has none."""
     gaps: Mapping[str, int] = field(default_factory=dict)
     quarantine: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """Reason -> (messages, bytes)."""
@@ -68,6 +72,8 @@ class Trouble:
     name: str
     what: str
     to_do: str
+    since_ms: int | None = None
+    """Since when, where that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,13 @@ class Row:
     @property
     def needs_a_hand(self) -> bool:
         return bool(self.troubles)
+
+    @property
+    def calls_since_ms(self) -> int | None:
+        """Since when its first trouble is there, where that is known."""
+        if self.state is State.SILENT or not self.troubles:
+            return self.since_ms
+        return self.troubles[0].since_ms
 
 
 COLUMNS: Final = (
@@ -147,8 +160,9 @@ REASONS: Final[Mapping[str, Words]] = {
         "It has an emulated device's settings, or a gate's on a kiosk: give it the settings printed for it.",
     ),
     "out_of_sequence": Words(
-        "A record began below what is stored already and ended above it.",
-        "Its storage or the database was put back to an older state: empty its storage, and add it under a new name.",
+        "A record began below what is stored already and ended above it, or an emulated lane was shown as it once was.",
+        "If it is held up, its storage or the database was put back to an older state: empty its storage, and add it "
+        "under a new name. Else somebody says old pictures again, or its simulator's clock is behind: set it right.",
     ),
 }
 """For every reason of docs/protocol.md; a test holds the two together."""
@@ -163,6 +177,13 @@ NOTICES: Final[Mapping[str, str]] = {
     "keys_refused": "It was sent a key list that it could not believe, and kept the one it had.",
 }
 """What a notice of a device about itself means."""
+
+STANDS: Final[Mapping[str, str]] = {
+    "passing": "A rider who has paid is between its beams and does not leave.",
+    "clearing": "A rider is through, and its beams don't get free.",
+    "intrusion": "Something is in its beams without a right of way: it stands in alarm.",
+}
+"""How a lane stands that does not get free, by the turnstile's state."""
 
 GAPS: Final[Mapping[str, str]] = {
     "open": "Not come yet. The device sends everything behind its last confirmed record again: it closes by itself.",
@@ -190,6 +211,7 @@ def troubles_of(facts: Facts) -> tuple[Trouble, ...]:
                 "Look whether it has power and network.",
             )
         )
+    found += [_stands(one) for one in facts.standing]
     if facts.blocked is not None:
         words = REASONS[facts.blocked]
         held = f"Its batch is refused ({facts.blocked}, {facts.refused:,} times): nothing behind it is stored."
@@ -247,6 +269,24 @@ def troubles_of(facts: Facts) -> tuple[Trouble, ...]:
             )
         )
     return tuple(found)
+
+
+def _stands(blocked: Blocked) -> Trouble:
+    """An arm or a lane that has stood still for too long, and what to do about it."""
+    waits = "1 rider waits" if blocked.waiting == 1 else f"{_number(blocked.waiting, 'rider')} wait"
+    queue = f" {waits} before it." if blocked.waiting else ""
+    if blocked.what == "arm":
+        what = "Its arm does not move: nobody gets through, or it stands open." + queue
+        to_do = "See what is in the arm's way, or send somebody to repair it."
+        if blocked.by_hand:
+            to_do = "It is jammed from the lane's page: free it there."
+        return Trouble("Arm jammed", what, to_do, blocked.since_ms)
+    how = STANDS.get(blocked.state, "Its lane does not get free.")
+    to_do = "See what stands in its beams: somebody, a thing left behind, or a beam that is dirty or broken."
+    if blocked.by_hand:
+        held = ", ".join(blocked.by_hand)
+        to_do = f"Held from the lane's page: {held}. Let go there; else see what stands in its beams."
+    return Trouble("Blocked", f"{how} It takes no pass until its beams are free.{queue}", to_do, blocked.since_ms)
 
 
 def row(facts: Facts, since_ms: int | None = None) -> Row:

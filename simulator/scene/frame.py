@@ -13,7 +13,7 @@ from simulator.plant.silhouette import Lift, Shape
 
 BODIES_MAX = 16
 PARTS_MAX = 24
-BEAMS_MAX = 16
+BEAMS_MAX = 24
 EDGES_MAX = 64
 OUTCOMES_MAX = 32
 HANDS_MAX = 20

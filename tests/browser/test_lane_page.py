@@ -184,6 +184,33 @@ def test_an_order_that_is_refused_is_told(station: Whole, open_page: OpenPage) -
     page.until("() => document.querySelector('.told-line[role=status]').textContent === 'No simulator shows it.'")
 
 
+def test_without_a_simulator_its_controls_stand_still_and_are_off_until_one_speaks(
+    station: Whole, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = lane(station, open_page)
+    enabled = """() => [...document.querySelectorAll(".rider-button, .faults button, .faults select")]
+      .map((one) => !one.disabled)"""
+    places = """() => [...document.querySelectorAll(".riders, .stage-host, .faults, .told-line, .key, .lane-time")]
+      .map((one) => { const { x, y, width, height } = one.getBoundingClientRect(); return [x, y, width, height]; })"""
+    assert set(page.page.evaluate(enabled)) == {True}
+    before = page.page.evaluate(places)
+    with monkeypatch.context() as patch:
+        patch.setattr(station.station._scene, "publish", lambda *_: None)  # it falls silent; its broker knows nothing
+        page.until("() => document.querySelector('gateline-lane').hasAttribute('unshown')")
+        assert set(page.page.evaluate(enabled)) == {False}
+        told = page.page.inner_text(".told-line[role=status]")
+        assert "No simulator speaks for this lane" in told and "gateline demo" in told
+        assert page.page.inner_text(".state-pill") == "not seen"
+        assert page.page.evaluate(places) == before
+        late = lane(station, open_page)  # who comes now sees the last picture, and can't press anything either
+        late.until("() => document.querySelector('gateline-lane').hasAttribute('unshown')")
+        assert set(late.page.evaluate(enabled)) == {False}
+    page.until("() => document.querySelector('[data-send=pram]').disabled === false")
+    send(page, "pram")
+    assert set(late.page.evaluate(enabled)) == {True}
+    assert page.complaints == []
+
+
 def test_it_comes_back_after_the_gateway_was_killed(own_station: Whole, open_page: OpenPage) -> None:
     page = lane(own_station, open_page)
     page.page.evaluate("window.neverReloaded = true")

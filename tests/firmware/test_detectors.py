@@ -134,6 +134,13 @@ class Profile(unittest.TestCase):
         self.assertEqual(found[1][1].confidence(), 95)
         self.assertTrue(self.detector.clear() and self.detector.next_deadline() is None)
 
+    def test_traces_have_the_lane_s_numbers_of_the_beams(self) -> None:
+        edges = self.cross(10_000, 0, 1700, 300)
+        body = self.feed(edges)[1][1]
+        high = max(z_mm for _, z_mm in LAYOUT)
+        told = [(ticks - 10_000, index, blocked) for ticks, index, blocked in edges if LAYOUT[index][1] == high]
+        self.assertEqual(body.trace, sorted(told, key=lambda edge: (edge[0], -edge[2])))
+
     def test_a_person_with_a_suitcase_is_one_person(self) -> None:
         edges = self.cross(10_000, 0, 1700, 300) + self.cross(10_700, 0, 650, 300)
         self.assertEqual(self.kinds(self.feed(edges)), [(ENTERED, PERSON, FRONT), (COMPLETED, PERSON, FRONT)])

@@ -210,7 +210,7 @@ def test_the_live_stream_shows_scenes_as_they_come(whole: Whole) -> None:
         first = next(frames)
         assert [lane["device"] for lane in first["lanes"]] == ["door-1", "gate-1", "gate-2"]
         assert first["lanes"][1]["scene"] is None
-        seen = scene(state="passing")
+        seen = scene(at=whole.service.now_ms(), state="passing")
         simulator.publish(topic, sealed(text(seen), simulator.key, topic), 0)
         for frame in frames:
             if frame["lanes"][1]["scene"]:
@@ -223,15 +223,21 @@ def test_the_live_stream_shows_scenes_as_they_come(whole: Whole) -> None:
             if frame["totals"]["recorded"]:
                 assert frame["totals"] == {"recorded": 1, "tallied": 12}
                 break
-    wait_until(lambda: whole.app.state.streams == 0, "the stream's place is free again")
+    wait_until(lambda: whole.app.state.streams.taken == 0, "the stream's place is free again")
 
 
 def test_streams_are_bounded(whole: Whole) -> None:
-    whole.app.state.streams = MAX_STREAMS
+    places = whole.app.state.streams
+    for _ in range(MAX_STREAMS // 2):
+        places.take("here")
+    answer = whole.http.get("/v1/live/gate-1")
+    assert (answer.status_code, answer.headers["content-type"]) == (429, "application/problem+json")
+    assert (answer.headers["retry-after"], "close one" in answer.json()["detail"]) == ("5", True)
+    for n in range(MAX_STREAMS // 2):
+        places.take(f"192.0.2.{n}")
     answer = whole.http.get("/v1/live")
     assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
-    assert whole.app.state.streams == MAX_STREAMS
-    whole.app.state.streams = 0
+    assert places.taken == MAX_STREAMS
 
 
 @pytest.mark.parametrize("path", ["/my-data", "/notice", "/inventory"])

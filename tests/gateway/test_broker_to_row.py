@@ -164,7 +164,7 @@ def test_status_health_layout_and_scene_reach_the_live_view(whole: Whole) -> Non
     assert lane is not None
     online = text({"v": 1, "state": "online", "boot": 3, "firmware": "0.1.0", "keys": ""})
     health = text({"v": 1, "boot": 3, "heap_free": 41216, "worst_tick_ms": 12, "outbox": 4, "refused_stored": 0})
-    seen, built = text(scene(state="locked")), text(layout())
+    seen, built = text(scene(at=whole.service.now_ms(), state="locked")), text(layout())
     gate.publish(gate.topic("status"), sealed(online, gate.key, gate.topic("status")))
     gate.publish(gate.topic("health"), sealed(health, gate.key, gate.topic("health")), 0)
     simulator.publish(gate.topic("layout"), sealed(built, simulator.key, gate.topic("layout")))

@@ -18,6 +18,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from gateway.api.guard import Guard, is_ours
 from gateway.api.server import config
+from gateway.web import access
 from gateway.web.access import Action, allowed
 from gateway.web.crowd import IN_TIME_S, WAITING_MAX, Crowd
 from gateway.web.log_lines import LINE_MAX, TRACE_LINES_MAX, Bounded
@@ -195,7 +196,30 @@ def test_every_answer_has_the_headers() -> None:
         assert answer.headers["cross-origin-resource-policy"] == "same-origin"
 
 
+def nobody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replace the decision: nobody may look, and so steer."""
+    monkeypatch.setattr(access, "allowed", lambda action, site_class="": False)
+
+
+def test_who_may_not_look_gets_no_page_and_no_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ask("GET", "/page").status_code == 200 and socket_opens({"host": HOST})
+    nobody_looks(monkeypatch)
+    for method, path in (("GET", "/page"), ("GET", "/json"), ("POST", "/json"), ("GET", "/my-datas"), ("GET", "/v1/x")):
+        answer = ask(method, path)
+        assert (answer.status_code, answer.headers["content-type"]) == (403, "application/problem+json"), path
+        assert "may not look" in answer.json()["detail"]
+    assert not socket_opens({"host": HOST})
+
+
+def test_what_riders_and_kiosks_have_a_right_to_is_nobodys_to_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    nobody_looks(monkeypatch)
+    for path in ("/my-data", "/notice", "/inventory", "/v1/my-data/erase", "/v1/notices/1", "/v1/kiosk/sign"):
+        assert ask("GET", path).status_code == 404, "the guard let it through to an application that hasn't got it"
+
+
 def test_nobody_steers_what_is_physical() -> None:
+    assert allowed(Action.LOOK)
+    assert not allowed(Action.STEER)
     assert allowed(Action.LOOK, "physical")
     assert allowed(Action.LOOK, "emulated")
     assert allowed(Action.STEER, "emulated")

@@ -11,10 +11,11 @@ import pytest
 
 from gateway.admission.rules import Admitted, Sender
 from gateway.live.lane import EDGES_KEPT, IRREGULAR_KEPT, OUTCOMES_KEPT, RECORDS_KEPT, Lane
-from gateway.live.state import REPLAY_MS, LiveState
+from gateway.live.standing import AWAY_MS
+from gateway.live.state import REPLAY_MS, STALE_MS, LiveState
 from gateway.protocol import records, scenes
 from gateway.protocol.refusal import Refused
-from tests.gateway.support import NOON_MS, Json, irregular, notice, passage, scene, spent, tally
+from tests.gateway.support import NOON_MS, Json, irregular, layout, notice, passage, scene, spent, tally
 
 GATE = Sender("north", "gate-1", "emulated")
 
@@ -95,7 +96,7 @@ def test_records_are_shown_without_handle_and_used_passes_not_at_all() -> None:
 
 
 def test_erased_passages_leave_the_page() -> None:
-    live = LiveState()
+    live = LiveState(lambda: NOON_MS)
     live.load([GATE], {})
     live.add_stored([row(passage(), 0), row(irregular(), 1)])
     live.take_away({("gate-1", "entry"): 1})
@@ -105,7 +106,7 @@ def test_erased_passages_leave_the_page() -> None:
 
 
 def test_an_erasure_beside_the_commit_leaves_nothing_to_see() -> None:
-    live = LiveState()
+    live = LiveState(lambda: NOON_MS)
     live.load([GATE], {})
     before = live.erasures
     live.take_away({("gate-1", "entry"): 1})
@@ -117,8 +118,23 @@ def test_an_erasure_beside_the_commit_leaves_nothing_to_see() -> None:
     assert members["counts"]["recorded"] == 1
 
 
+def test_a_lane_is_shown_while_its_simulator_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0]
+    monkeypatch.setattr(LiveState, "now_ms", staticmethod(lambda: now[0]))
+    live = LiveState(lambda: NOON_MS)
+    live.load([GATE], {})
+    assert not live.shown("gate-1") and not live.shown("nobody")
+    live.set_scene(GATE, seen())
+    assert not live.shown("gate-1"), "without a layout nobody knows its beams"
+    live.set_layout(GATE, msgspec.json.decode(json.dumps(layout()), type=scenes.Layout))
+    now[0] = AWAY_MS
+    assert live.shown("gate-1")
+    now[0] += 1
+    assert not live.shown("gate-1")
+
+
 def test_what_expires_takes_nothing_newer_with_it() -> None:
-    live = LiveState()
+    live = LiveState(lambda: NOON_MS)
     live.load([GATE], {})
     live.add_stored([row(passage(n, at=NOON_MS + n), n) for n in range(4)])
     live.take_away({("gate-1", "entry"): 2}, (NOON_MS + 1, NOON_MS + 2))
@@ -149,7 +165,7 @@ def test_a_scene_that_comes_late_does_not_begin_anew() -> None:
 
 def test_an_old_scene_said_again_changes_nothing_while_its_lane_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
     """Any client of the broker may have heard it, and may publish it."""
-    live, now = LiveState(), [0]
+    live, now = LiveState(lambda: NOON_MS + STALE_MS), [0]
     monkeypatch.setattr(live, "now_ms", lambda: now[0])
     live.load([GATE], {})
     old = seen(at=NOON_MS, edges=[], truth=[[1, 0, "jumped", "entry", "adult", 0]])
@@ -164,8 +180,35 @@ def test_an_old_scene_said_again_changes_nothing_while_its_lane_is_heard(monkeyp
     assert live.snapshot()["verdict"]["evasions"] == 1
 
 
+@pytest.mark.parametrize("behind_ms", [STALE_MS + 1, 86_400_000])
+def test_an_old_scene_is_not_believed_when_no_simulator_speaks(monkeypatch: pytest.MonkeyPatch, behind_ms: int) -> None:
+    clock, now = [NOON_MS], [0]
+    live = LiveState(lambda: clock[0])
+    monkeypatch.setattr(live, "now_ms", lambda: now[0])
+    live.load([GATE], {})
+    old = seen(at=NOON_MS - behind_ms, edges=[], truth=[])
+    with pytest.raises(Refused, match="out_of_sequence"):
+        live.set_scene(GATE, old)  # the gateway was started alone
+    assert live.snapshot()["lanes"][0]["scene"] is None and not live.shown("gate-1")
+    live.set_scene(GATE, seen(at=NOON_MS - STALE_MS))
+    now[0], clock[0] = 3_600_000, NOON_MS + 3_600_000
+    with pytest.raises(Refused, match="out_of_sequence"):
+        live.set_scene(GATE, old)  # its simulator has been gone for an hour
+    assert live.snapshot()["lanes"][0]["scene"]["at"] == NOON_MS - STALE_MS
+
+
+def test_a_simulator_goes_on_after_its_machine_slept_or_its_clock_was_set() -> None:
+    clock = [NOON_MS]
+    live = LiveState(lambda: clock[0])
+    live.load([GATE], {})
+    live.set_scene(GATE, seen(at=NOON_MS))
+    clock[0] += 86_400_000
+    live.set_scene(GATE, seen(at=NOON_MS + 100))
+    assert live.snapshot()["lanes"][0]["scene"]["at"] == NOON_MS + 100
+
+
 def test_reports_meet_what_happened() -> None:
-    live = LiveState()
+    live = LiveState(lambda: NOON_MS)
     live.load([GATE], {})
     live.set_scene(GATE, seen(at=NOON_MS, edges=[], truth=[[1, 0, "jumped", "entry", "adult", 1]], hands=["network"]))
     live.add_stored([row(irregular(what="jump", at=NOON_MS + 200), 3), row(irregular(at=NOON_MS - 60_000), 4)])
@@ -178,7 +221,7 @@ def test_reports_meet_what_happened() -> None:
 
 
 def test_a_lane_without_a_simulator_has_neither_picture_nor_verdict() -> None:
-    live = LiveState()
+    live = LiveState(lambda: NOON_MS)
     live.load([Sender("south", "gate-7", "physical")], {})
     live.add_stored([row(passage(), 0, "gate-7")])
     members = live.members("gate-7")
@@ -197,7 +240,7 @@ def test_no_outcome_tells_what_a_rider_chose(word: str) -> None:
 
 def test_only_what_is_told_of_a_lane_changes_its_version() -> None:
     """A page that watches one lane is told by it when to look again."""
-    live, other = LiveState(), Sender("north", "gate-2", "emulated")
+    live, other = LiveState(lambda: NOON_MS), Sender("north", "gate-2", "emulated")
     health = records.Health(1, 1, 50_000, 5, 3, 0)
     steps: tuple[Callable[[Sender], None], ...] = (
         lambda one: live.set_scene(one, seen()),

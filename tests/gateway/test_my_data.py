@@ -117,6 +117,7 @@ def test_unknown_and_empty_answer_alike(whole: Whole) -> None:
         assert len({(one.status_code, one.text, tuple(sorted(one.headers.keys()))) for one in answers}) == 1
 
 
+@pytest.mark.alone
 def test_unknown_and_empty_take_as_long(tmp_path: Path) -> None:
     """Both are one look into the same index. Medians of 400 each, in turn, differ by less than a tenth of a ms."""
     kept = Kept.open(tmp_path / "data")

@@ -15,6 +15,7 @@ from gateway.store.database import Database
 from gateway.store.tables import RECORDS, metadata
 from tests.gateway.conftest import Whole
 from tests.gateway.support import (
+    NOON_MS,
     Json,
     batch,
     every_kind,
@@ -150,6 +151,7 @@ EXACT_LANE = {
         "verdict",
         "counts",
         "waiting_records",
+        "shown",
         "now_ms",
     ],
     *(f"counts.{name}" for name in ["entries", "exits", "recorded", "tallied"]),
@@ -313,7 +315,7 @@ def member_paths(value: object, above: str = "") -> set[str]:
 def test_the_live_stream_has_these_members_and_no_others(whole: Whole) -> None:
     gate, simulator = whole.peer("gate-1"), whole.peer("simulator")
     topic = gate.topic("scene")
-    simulator.publish(topic, sealed(text(scene()), simulator.key, topic), 0)
+    simulator.publish(topic, sealed(text(scene(at=whole.service.now_ms())), simulator.key, topic), 0)
     gate.send([passage(), tally(), irregular()], 0)
     gate.wait_stored(1, 3)
     lane = whole.service.live.lane("gate-1")
@@ -324,7 +326,8 @@ def test_the_live_stream_has_these_members_and_no_others(whole: Whole) -> None:
     assert member_paths(frame) == EXACT_LIVE
 
 
-def test_the_stream_of_a_lane_has_these_members_and_no_others(whole: Whole) -> None:
+def test_the_stream_of_a_lane_has_these_members_and_no_others(whole: Whole, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(whole.service.live, "_clock", lambda: NOON_MS)  # scenes are of now
     gate, simulator = whole.peer("gate-1"), whole.peer("simulator")
     for channel, body in (("layout", layout()), ("scene", scene())):
         topic = gate.topic(channel)

@@ -8,10 +8,20 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, HTTPException, Request
 
 from gateway.api import streams
-from gateway.api.streams import BEHIND_MAX, MANY, NO_READS_MAX, Broadcast, CountedStream
+from gateway.api.streams import (
+    BEHIND_MAX,
+    MANY,
+    MAX_OF_ONE,
+    MAX_STREAMS,
+    NO_READS_MAX,
+    Broadcast,
+    CountedStream,
+    Places,
+    whose,
+)
 from tests.support import run_async
 
 
@@ -239,15 +249,73 @@ def test_a_connection_that_takes_nothing_gives_its_place_back(monkeypatch: pytes
 
     async def run() -> None:
         app = FastAPI()
-        app.state.streams = 0
+        app.state.streams = Places()
         scope = {"type": "http", "app": app, "headers": [], "asgi": {"spec_version": spec}}
         stream = CountedStream(Told().broadcast().listen(), Request(scope))
-        assert app.state.streams == 1
+        assert app.state.streams.taken == 1
 
         async def never(*_: object) -> Any:
             await asyncio.Event().wait()
 
         await asyncio.wait_for(stream(scope, never, never), 5)
-        assert app.state.streams == 0
+        assert app.state.streams.taken == 0
 
     run_async(run())
+
+
+def taken_by(places: Places, address: str) -> int:
+    """How many more places ``address`` gets until it is refused, and with which status."""
+    for got in range(MAX_STREAMS + 1):
+        try:
+            places.take(address)
+        except HTTPException as refused:
+            assert refused.status_code == (503 if places.taken == MAX_STREAMS else 429)
+            return got
+    raise AssertionError("there is no bound")
+
+
+def test_one_address_alone_gets_half_of_all_places_and_no_more() -> None:
+    places = Places()
+    assert taken_by(places, "here") == MAX_STREAMS // 2
+    places.give_back("here")
+    assert taken_by(places, "here") == 1
+
+
+def test_when_one_holds_half_others_still_find_room_each_their_own() -> None:
+    places = Places()
+    taken_by(places, "greedy")
+    assert taken_by(places, "a") == MAX_OF_ONE
+    assert taken_by(places, "b") == MAX_OF_ONE, "the last places too"
+    assert (places.taken, taken_by(places, "c")) == (MAX_STREAMS, 0)
+    for _ in range(MAX_OF_ONE):
+        places.give_back("a")
+    assert taken_by(places, "greedy") == 0
+    assert taken_by(places, "c") == MAX_OF_ONE
+
+
+def test_who_has_gone_is_forgotten() -> None:
+    places = Places()
+    for n in range(1_000):
+        places.take(str(n))
+        places.give_back(str(n))
+    assert places.taken == 0 and not places._held
+
+
+@pytest.mark.parametrize(
+    ("host", "who"),
+    [
+        ("127.0.0.1", "here"),
+        ("127.9.9.9", "here"),
+        ("::1", "here"),
+        ("::ffff:127.0.0.1", "here"),
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8::1", "2001:db8::/64"),
+        ("2001:db8::ffff:1", "2001:db8::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("testclient", ""),
+        (None, ""),
+    ],
+)
+def test_whose_a_stream_is(host: str | None, who: str) -> None:
+    assert whose(host) == who

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from firmware import config
+from firmware.lane.detector import TRACE_MAX
+from gateway.protocol.scenes import MAX_BEAMS
+from gateway.replay import traces
 from tests.gateway.conftest import Whole
 from tests.gateway.support import NOON_MS, irregular, layout, passage, scene, sealed, text
+from tests.simulator.devices_support import settings as device_settings
 from tests.support import wait_until
 
 Json = dict[str, Any]
@@ -35,7 +42,7 @@ def test_traces_are_listed_the_latest_first_and_in_pages(whole: Whole) -> None:
 
 def test_a_trace_holds_beams_and_nothing_else(whole: Whole) -> None:
     gate = whole.peer("gate-1")
-    full = [[10 * n, n % 4, n // 4 % 2] for n in range(64)]
+    full = [[10 * n, n % 4, n // 4 % 2] for n in range(TRACE_MAX)]
     gate.send([irregular(trace=[[0, 2, 0], [120, 1, 1], [300, 2, 1]]), irregular(trace=full), irregular(trace=[])], 0)
     gate.wait_stored(1, 3)
 
@@ -52,7 +59,41 @@ def test_a_trace_holds_beams_and_nothing_else(whole: Whole) -> None:
     assert missing.status_code == 404 and "no such record any more" in missing.json()["detail"]
 
 
-def test_what_the_gateway_has_seen_live_of_a_record_is_told(whole: Whole) -> None:
+def test_the_gateway_knows_how_many_edges_and_beams_a_gate_has() -> None:
+    assert traces.TRACE_MAX == TRACE_MAX
+    values = device_settings()
+    values["lane"] = {"way": "entry", "beams": MAX_BEAMS, "detector": "ordered"}
+    assert config.Settings(values).beams == MAX_BEAMS
+    values["lane"]["beams"] += 1
+    with pytest.raises(config.SettingsError, match="beams"):
+        config.Settings(values)
+
+
+def test_the_last_beam_of_the_longest_row_is_stored(whole: Whole) -> None:
+    gate = whole.peer("gate-1")
+    gate.send([irregular(trace=[[0, MAX_BEAMS - 1, 1]])], 0)
+    gate.wait_stored(1, 1)
+    assert whole.quarantined() == {}
+
+
+def test_a_profile_notes_the_edges_of_its_highest_row(whole: Whole) -> None:
+    gate, simulator = whole.peer("gate-1"), whole.peer("simulator")
+    gate.send([irregular(trace=[[0, 1, 1], [120, 3, 1], [300, 1, 0]])], 0)
+    gate.wait_stored(1, 1)
+    topic = gate.topic("layout")
+    beams = [[0, 300], [0, 1200], [150, 300], [150, 1200]]
+    simulator.publish(topic, sealed(text(layout(detector="profile", beams=beams)), simulator.key, topic))
+
+    def ask() -> Json:
+        found: Json = whole.http.get("/v1/replays/trace", params={"device": "gate-1", "boot": 1, "seq": 0}).json()
+        return found
+
+    wait_until(lambda: ask()["layout"] is not None, "the layout is known")
+    assert ask()["before"] == [None, 0, None, 0], "of legs nothing was noted, which is not the same as none"
+
+
+def test_what_the_gateway_has_seen_live_of_a_record_is_told(whole: Whole, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(whole.service.live, "_clock", lambda: NOON_MS)
     gate, simulator = whole.peer("gate-1"), whole.peer("simulator")
     topic = gate.topic("scene")
 

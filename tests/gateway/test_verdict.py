@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.live.verdict import FITTING, HANDS_MS, KEPT, NEAR_MS, PATIENCE_MS, Verdict
+from gateway.live.verdict import FITTING, HANDS_MS, KEPT, NEAR_MS, PATIENCE_MS, SURE_MS, Verdict
 
 AT = 1_754_503_200_000
 LATER = AT + 10 * PATIENCE_MS
@@ -50,6 +50,42 @@ def test_an_evasion_is_open_for_a_while_then_missed_and_caught_by_a_late_record(
     assert results(verdict, AT + 2 * PATIENCE_MS) == ["missed"]
     verdict.reported(AT + 200, "tailgate", 60, 1, 1)  # the network was cut; the gate's own time stands in the record
     assert results(verdict, LATER) == ["caught"]
+
+
+def test_an_accusation_beside_an_evasion_that_nobody_noticed_does_not_make_it_caught() -> None:
+    """A pram is taken for somebody who follows, a second and a half before somebody really does, unseen."""
+    verdict = Verdict(AT)
+    verdict.happened(1, AT, "passed", "pram")
+    verdict.happened(2, AT + 1_500, "tailgated")
+    verdict.reported(AT + 100, "tailgate", 80, 1, 1)
+    assert results(verdict) == ["accused_wrongly", "missed"]
+    (accused, _) = verdict.matches(LATER)
+    assert accused.outcome is not None and accused.outcome.figure == "pram"
+
+
+def test_an_honest_rider_beside_an_evasion_takes_no_record_from_it() -> None:
+    """Whoever follows is close behind one who paid."""
+    for apart_ms, expected in ((SURE_MS, ["caught"]), (SURE_MS + 1, ["accused_wrongly", "missed"])):
+        verdict = Verdict(AT)
+        verdict.happened(1, AT, "passed")
+        verdict.happened(2, AT + apart_ms, "tailgated")
+        verdict.reported(AT, "tailgate", 80, 1, 1)
+        assert results(verdict) == expected
+    alone = Verdict(AT)
+    alone.happened(1, AT, "passed")
+    alone.happened(2, AT + SURE_MS + 1 + NEAR_MS, "tailgated")
+    alone.reported(AT + SURE_MS + 1, "tailgate", 80, 1, 1)
+    assert results(alone) == ["caught"], "nobody honest was near enough to be sure"
+
+
+def test_who_was_accused_keeps_being_so_when_honest_riders_are_forgotten() -> None:
+    verdict = Verdict(AT)
+    verdict.happened(1, AT, "passed", "pram")
+    verdict.happened(2, AT + 1_500, "tailgated")
+    verdict.reported(AT + 100, "tailgate", 80, 1, 1)
+    for n in range(3 * KEPT):
+        verdict.happened(10 + n, AT + 60_000 + 1_000 * n, "passed")
+    assert results(verdict) == ["accused_wrongly", "missed"]
 
 
 def test_near_is_near_to_the_millisecond() -> None:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from gateway.live import world
+from gateway.live.standing import AWAY_MS
 from gateway.protocol.seal import unseal
+from gateway.web import access
 from tests.gateway.conftest import Whole
 from tests.gateway.support import layout, scene, sealed, text
 from tests.support import wait_until
@@ -84,19 +85,40 @@ def test_unknown_devices_and_absent_simulators_are_told(whole: Whole, monkeypatc
     assert (status, "gateline demo" in detail) == (503, True)
     show(whole)
     assert order(whole, "gate-1", {"do": "fire"})[0] == 202
-    monkeypatch.setattr(world, "AWAY_MS", -1)
-    assert order(whole, "gate-1", {"do": "fire"})[0] == 503
-
-
-@pytest.mark.parametrize("off_ms", [-86_400_000, 86_400_000])
-def test_a_simulator_is_there_while_its_scenes_come_whatever_its_clock_says(
-    whole: Whole, monkeypatch: pytest.MonkeyPatch, off_ms: int
-) -> None:
-    show(whole, whole.service.now_ms() + off_ms)
-    assert order(whole, "gate-1", {"do": "fire"})[0] == 202
-    later_ms = whole.service.live.now_ms() + world.AWAY_MS + 1
+    later_ms = whole.service.live.now_ms() + AWAY_MS + 1
     monkeypatch.setattr(whole.service.live, "now_ms", lambda: later_ms)
     assert order(whole, "gate-1", {"do": "fire"})[0] == 503
+
+
+def test_a_simulator_that_runs_ahead_of_time_is_there_while_its_scenes_come(
+    whole: Whole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show(whole, whole.service.now_ms() + 86_400_000)
+    assert order(whole, "gate-1", {"do": "fire"})[0] == 202
+    later_ms = whole.service.live.now_ms() + AWAY_MS + 1
+    monkeypatch.setattr(whole.service.live, "now_ms", lambda: later_ms)
+    assert order(whole, "gate-1", {"do": "fire"})[0] == 503
+
+
+def test_who_may_look_and_not_steer_gives_no_orders(whole: Whole, monkeypatch: pytest.MonkeyPatch) -> None:
+    show(whole)
+    monkeypatch.setattr(access, "allowed", lambda action, site_class="": action is access.Action.LOOK)
+    status, detail = order(whole, "gate-1", {"do": "send", "what": "jumper"})
+    assert (status, detail) == (403, "You may look at this device, and not steer it.")
+    assert order(whole, "door-1", {"do": "fire"})[0] == 409, "of a physical device nobody is told that a role would do"
+    assert whole.http.get("/v1/devices").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/v1/live", "/v1/live/gate-1", "/v1/devices", "/v1/events", "/"])
+def test_who_may_not_look_sees_no_stream_and_gives_no_orders(
+    whole: Whole, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    show(whole)
+    monkeypatch.setattr(access, "allowed", lambda action, site_class="": False)
+    answer = whole.http.get(path)
+    assert (answer.status_code, answer.headers["content-type"]) == (403, "application/problem+json")
+    assert order(whole, "gate-1", {"do": "fire"})[0] == 403
+    assert whole.http.get("/my-data").status_code == 200 and whole.http.get("/v1/notices").status_code == 200
 
 
 def test_another_page_gives_no_orders(whole: Whole) -> None:

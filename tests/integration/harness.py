@@ -87,8 +87,12 @@ class Whole:
         return self.backend.facts()
 
     def reckoning(self, device: str | None = None) -> Reckoning:
-        """Truth against table; of one device alone when named."""
-        facts = self.facts()
+        """Truth against table; of one device alone when named.
+
+        What the gates decided is held against it, too: records are the matter here, and a detector that takes a jumper
+        for somebody who forces the arm has lost none.
+        """
+        facts, decided = self.facts(), self.station.decided()
         expected = self.station.loop.call(self.station.truth.expected)
         if device is not None:
             expected = {name: lane for name, lane in expected.items() if name == device}
@@ -98,7 +102,8 @@ class Whole:
                 "tallied": {name: row for name, row in facts["tallied"].items() if name == device},
                 "irregular": {key: count for key, count in facts["irregular"].items() if key[0] == device},
             }
-        return reckon(expected, facts)
+            decided = {name: counts for name, counts in decided.items() if name == device}
+        return reckon(expected, facts, decided=decided)
 
     def unconfirmed(self, device: str | None = None) -> int:
         """Records in outbox files above what the gateway has committed, of one device or of all."""

@@ -23,6 +23,8 @@ from tests.privacy import taps
 from tests.privacy.equivalence import Verdict, compare, quantile_interval
 from tests.support import ROOT
 
+pytestmark = pytest.mark.alone
+
 TAPS = 10_000
 PLANT_TAPS = 2_000  # a difference shows sooner than its absence
 ROUNDS = 4

@@ -18,7 +18,7 @@ from gateway.web.missing import nothing_here, shortened
 from gateway.web.nodes import Node, scrolled
 from gateway.web.parts import change, time_node
 
-TROUBLES_MOST: Final = 8
+TROUBLES_MOST: Final = 11
 SAYS: Final = {
     "heard": "It is connected.",
     "silent": "Nothing comes from it any more.",
@@ -115,7 +115,11 @@ class _Page:
                 self._troubles = []
                 for _ in range(TROUBLES_MOST):
                     with Node("li") as item:
-                        self._troubles.append((item, Node("strong"), Node("span"), Node("span", css="to-do")))
+                        name = Node("strong")
+                        with Node("span", css="when soft") as since:
+                            Node("span", "since ")
+                            at = time_node()
+                        self._troubles.append((item, name, since, at, Node("span"), Node("span", css="to-do")))
 
     def _make_facts(self) -> None:
         with Node("section", css="card", aria_labelledby="facts-title"):
@@ -210,12 +214,14 @@ class _Page:
         for node in (self._since_at, self._since_ago):
             change(node, "at", row.since_ms or 0)
         change(self._fine, "hidden", row.needs_a_hand)
-        for place, (item, name, what, to_do) in enumerate(self._troubles):
+        for place, (item, name, since, at, what, to_do) in enumerate(self._troubles):
             present = place < len(row.troubles)
             change(item, "hidden", not present)
             if present:
                 trouble = row.troubles[place]
                 name.say(trouble.name)
+                change(since, "hidden", trouble.since_ms is None)
+                change(at, "at", trouble.since_ms or 0)
                 what.say(trouble.what)
                 to_do.say(trouble.to_do)
         for node, text in zip(self._facts, row.cells, strict=True):

@@ -87,8 +87,8 @@ class _Call:
         self._name.say(row.device)
         change(self._name, "href", f"/devices/{row.device}")
         self._what.say(", ".join(one.name.lower() for one in row.troubles))
-        change(self._since, "hidden", row.since_ms is None)
-        change(self._since_at, "at", row.since_ms or 0)
+        change(self._since, "hidden", row.calls_since_ms is None)
+        change(self._since_at, "at", row.calls_since_ms or 0)
         self._to_do.say(first.to_do)
 
 

@@ -11,8 +11,7 @@ from typing import Final
 from urllib.parse import quote
 
 from gateway.live.lane import Lane
-from gateway.web import context
-from gateway.web.access import EMULATED, Action, allowed
+from gateway.web import access, context
 from gateway.web.busy import patient_page
 from gateway.web.frame import frame
 from gateway.web.missing import nothing_here, shortened
@@ -55,12 +54,12 @@ def register() -> None:
             near = [(lane.device, _path(lane)) for lane in lanes[:NEAR]]
             nothing_here("No such lane", f"There is no gate that is called {shortened(device)} here.", near)
             return
-        emulated = here.site_class == EMULATED
+        emulated = here.site_class == access.EMULATED
         with frame(f"Lane {device}", "", styles=STYLES, scripts=SCRIPTS):
             with Node("div", css="lane-head row"):
                 kind = "emulated gate, real firmware" if emulated else "physical gate"
                 Node("span", kind, "soft")
                 Node("a", "Its device", href=f"/devices/{quote(device)}")
                 _neighbours(here, [lane for lane in lanes if lane.site == here.site])
-            steer = allowed(Action.STEER, here.site_class)
+            steer = access.allowed(access.Action.STEER, here.site_class)
             Node("gateline-lane", device=device, emulated=emulated, steer=steer)

@@ -13,7 +13,7 @@ from typing import Final
 from gateway.web import shared
 from gateway.web.board import Board
 from gateway.web.busy import patient_page
-from gateway.web.device_rows import Snapshot
+from gateway.web.device_rows import Row, Snapshot
 from gateway.web.figures import on_the_way, share, unheard
 from gateway.web.frame import frame
 from gateway.web.nodes import Node
@@ -152,7 +152,7 @@ class _Page:
         change(self.plan, "hands", json.dumps(reasons, sort_keys=True))
         for number, call in enumerate(self.calls):
             if number < len(needy):
-                call.show(needy[number].device, needy[number].troubles[0].name, needy[number].troubles[0].to_do)
+                call.show(needy[number])
             else:
                 change(call.item, "hidden", True)
         change(self.well, "hidden", bool(needy))
@@ -167,15 +167,21 @@ class _Call:
         with Node("li", hidden=True) as self.item:
             self._name = Node("a")
             self._reason = Node("strong", css="reason")
+            with Node("span", css="for") as self._since:
+                Node("span", "for ")
+                self._since_at = time_node("ago")
             self._to_do = Node("span", css="soft")
 
-    def show(self, device: str, reason: str, to_do: str) -> None:
-        """Name it, say why and what to do."""
+    def show(self, row: Row) -> None:
+        """Name it, say why, since when and what to do."""
+        first, since_ms = row.troubles[0], row.calls_since_ms
         change(self.item, "hidden", False)
-        self._name.say(device)
-        change(self._name, "href", f"/devices/{device}")
-        self._reason.say(reason)
-        self._to_do.say(to_do)
+        self._name.say(row.device)
+        change(self._name, "href", f"/devices/{row.device}")
+        self._reason.say(first.name)
+        change(self._since, "hidden", since_ms is None)
+        change(self._since_at, "at", since_ms or 0)
+        self._to_do.say(first.to_do)
 
 
 def texts(board: Board) -> dict[str, str]:

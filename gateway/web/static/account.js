@@ -96,7 +96,7 @@ export class Account {
     this.meters = emulated ? ["evaded", "honest"].map((name) => this.makeMeter(name)) : [];
     const link = node("p", "soft small", host);
     if (emulated) {
-      link.append("Only a simulator can know what really happened. ");
+      link.append("Only a simulator can know what really happened. Both are paired by time, within 2 s. ");
       const to = node("a", "", link, "How often such gates are wrong, measured");
       to.href = "/results";
     }

@@ -33,6 +33,8 @@ const MEDDLING = [
   ["fire", "Fire alarm", "End the fire alarm", "M12 3q6 5 6 11a6 6 0 0 1 -12 0q0 -3 2 -5q1 3 3 3q0 -5 1 -9z"],
 ];
 const LINKS = { unknown: "not heard yet", online: "connected", lost: "connection lost" };
+const INVITE = "Press a button, or click on a beam in the picture to break it.";
+const NOBODY = "No simulator speaks for this lane, so its controls are off; start one: gateline demo.";
 const PRODUCTS = { single: "single ride", day: "day pass" };
 
 function node(name, css, parent, text) {
@@ -156,7 +158,7 @@ class GatelineLane extends HTMLElement {
       });
       return { what, on, off, button };
     });
-    this.told = node("p", "told-line soft", stage, "Press a button, or click on a beam in the picture to break it.");
+    this.told = node("p", "told-line soft", stage, INVITE);
     this.told.setAttribute("role", "status");
   }
 
@@ -236,6 +238,7 @@ class GatelineLane extends HTMLElement {
     }
     if (change.edges) this.moments.takeEdges(change.edges);
     if (change.link !== undefined || change.scene !== undefined) this.showLink();
+    if (change.shown !== undefined) this.showSpeaker();
     if (change.counts) for (const name in this.counts) say(this.counts[name], change.counts[name].toLocaleString("en"));
     if (change.records) this.showRecords();
     if (change.waiting_records !== undefined || change.scene || change.link) {
@@ -266,9 +269,9 @@ class GatelineLane extends HTMLElement {
     if (same === this.layoutText) return;
     this.layoutText = same;
     this.layout = layout;
-    // The profile detector numbers the beams of its traces within its highest row, the only one that tells bodies apart.
+    // Traces have the beams that tell bodies apart: of a profile the highest row.
     const high = Math.max(...layout.beams.map(([, z]) => z));
-    this.rowOf = layout.detector === "profile" ? layout.beams.map((_, index) => index).filter((index) => layout.beams[index][1] === high) : null;
+    this.traced = layout.beams.map((_, index) => index).filter((index) => layout.detector !== "profile" || layout.beams[index][1] === high);
     this.drawing?.destroy();
     this.timeline?.destroy();
     this.drawing = new LaneDrawing(this.stageHost, layout, { label: `Lane ${this.device}`, maxHeight: () => Math.max(400, innerHeight - (wall.matches ? 590 : 365)), onBeam: this.steer ? (beam) => this.toggleBeam(beam) : null });
@@ -309,7 +312,27 @@ class GatelineLane extends HTMLElement {
     this.beamButton.title = beam ? "Free it" : "Break it";
   }
 
+  // Without a simulator nobody takes orders: what gives them stays where it is, and can't be pressed until one speaks.
+  showSpeaker() {
+    if (!this.emulated) return;
+    const shown = this.state.shown;
+    this.toggleAttribute("unshown", !shown);
+    for (const one of this.querySelectorAll(".rider-button, .faults button, .faults select")) one.disabled = !shown;
+    if (shown) {
+      if (this.told?.textContent === NOBODY) say(this.told, INVITE);
+      return;
+    }
+    if (this.told) say(this.told, NOBODY);
+    // What is drawn is the last that was seen, and may be long over.
+    delete this.dataset.state;
+    this.machineState = null;
+    say(this.pill, "not seen");
+    this.pill.className = "badge state-pill calm";
+    say(this.words, this.state.scene ? "This is how it was last seen." : "No simulator shows it.");
+  }
+
   toggleBeam(beam) {
+    if (!this.state.shown) return;
     const on = !this.isOn(`beam ${beam}`);
     this.beamSelect.value = String(beam);
     this.command("beam", String(beam), on, on ? `Something stands in beam ${beam} now.` : `Beam ${beam} is free again.`);
@@ -333,13 +356,13 @@ class GatelineLane extends HTMLElement {
   // --- what is shown
 
   showLink() {
-    const { link, scene } = this.state;
+    const { link } = this.state;
     say(this.linkWords, this.isOn("network") ? "network cut" : LINKS[link] || link || "");
     if (!this.emulated) { say(this.pill, LINKS[link] || "–"); this.pill.className = `badge state-pill ${link === "online" ? "good" : link === "lost" ? "bad" : "calm"}`; say(this.words, link === "online" ? "A physical gate: nobody is drawn here, and nothing can be steered." : ""); }
-    else if (!scene) say(this.words, "No simulator shows this lane now.");
   }
 
   playScene(scene) {
+    if (!this.state.shown) return;
     this.timeline?.state(scene.state, scene.at);
     if (this.dataset.state !== scene.state) {
       this.dataset.state = scene.state;
@@ -372,7 +395,6 @@ class GatelineLane extends HTMLElement {
     this.accountDue = false;
     this.accounted = now;
     const rows = rowsOf(this.state, this.isOn("network") || this.state.link === "lost");
-    if (this.rowOf) for (const row of rows) if (row.said?.trace) row.said = { ...row.said, trace: row.said.trace.map(([ms, beam, blocked]) => [ms, this.rowOf[beam] ?? beam, blocked]) };
     this.account.showScore(this.state.verdict);
     this.account.show(rows, this.layout?.beams);
     for (const row of [...rows].reverse()) {
@@ -385,7 +407,7 @@ class GatelineLane extends HTMLElement {
       const key = `${told.said.at}/${told.said.what}`, start = placeTrace(told.said.trace, this.edges, told.said.at);
       this.timeline.told(key, start, told.said.trace, SAID[told.said.what], told.said.at);
       const beams = [...new Set(told.said.trace.map(([, beam]) => beam))].sort((a, b) => a - b);
-      const whole = (this.rowOf || this.layout.beams.map((_, index) => index)).filter((index) => !beams.includes(index));
+      const whole = this.traced.filter((index) => !beams.includes(index));
       say(this.toldWords, `At ${clock(told.said.at)} beams ${beams.join(", ")} told of ${SAID[told.said.what] || told.said.what}${whole.length ? `; ${whole.join(", ")} stayed whole` : ""}.`);
     }
   }
