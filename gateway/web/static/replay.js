@@ -124,6 +124,7 @@ class GatelineReplay extends HTMLElement {
     this.list = side.appendChild(make("div", "replay-list", "", { tabindex: "0", role: "region", "aria-labelledby": "replay-list-title" }));
     this.lines = this.trace ? null : new Lines(this.list, (t) => { this.pause(); this.go(t); });
     this.colour = colours(this);
+    this.scaled();
   }
 
   legend() {
@@ -462,6 +463,13 @@ class GatelineReplay extends HTMLElement {
     return edge ? `beam ${edge[1]} ${edge[2] ? "broken" : "clear"} at ${this.timeWords(edge[0])}, ${(this.t - edge[0]).toLocaleString("en")} ms ago` : "no edge yet in what is shown";
   }
 
+  // The strips grow with the page's own letters.
+  scaled() {
+    const scale = Math.max(0.9, Number.parseFloat(getComputedStyle(this).fontSize) / 16);
+    if (this.scale !== scale) { this.scale = scale; this.style.setProperty("--strip", scale.toFixed(3)); }
+    return scale;
+  }
+
   paint() {
     if (!this.view || this.painting) return;
     this.painting = requestAnimationFrame(() => { this.painting = null; this.paintNow(); });
@@ -472,9 +480,7 @@ class GatelineReplay extends HTMLElement {
     const { stretch, view, t, epoch, colour } = this;
     const truth = !this.trace, names = this.layout ? this.layout.beams.length : 0;
     const beams = Math.max(names, stretch ? stretch.before.length : 0, 1);
-    // The strips grow with the page's own letters.
-    const scale = Math.max(0.9, Number.parseFloat(getComputedStyle(this).fontSize) / 16);
-    if (this.scale !== scale) { this.scale = scale; this.style.setProperty("--strip", scale.toFixed(3)); }
+    const scale = this.scaled();
     this.beamsBox.style.height = `${beamsHeight(beams, truth) * scale}px`;
     drawBeams(this.beamsCanvas, this.beamsBox.clientWidth, { stretch, view, t, epoch, truth, colour, names, scale });
     const set = (input, min, max, words) => {
