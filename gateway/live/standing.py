@@ -60,6 +60,7 @@ class Standing:
         before = self._scene
         if before is None or not 0 <= now_ms - self._seen_ms <= AWAY_MS:
             self._busy_ms = self._held_ms = self._apart_ms = self._stuck_ms = before = None
+            self._through = (0, 0)
         self._scene, self._seen_ms = scene, now_ms
         # A lane that runs faster than time may look busy in each scene; whoever got through tells that it isn't stuck.
         got_through = self._anybody_through(scene)

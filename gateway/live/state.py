@@ -92,14 +92,17 @@ class LiveState:
         with self._lock:
             lane, now_ms = self._lane(sender), self.now_ms()
             last = lane.scene
-            if last is None or scene.at < last.at:
-                heard = lane.seen_ms is not None and now_ms - lane.seen_ms < REPLAY_MS
-                if heard or scene.at < self._clock() - STALE_MS:
-                    raise Refused(Reason.OUT_OF_SEQUENCE)
+            heard = lane.seen_ms is not None and now_ms - lane.seen_ms < REPLAY_MS
+            again = last is not None and scene.at == last.at
+            goes_on = last is not None and (scene.at > last.at or (again and heard))
+            if not goes_on and (heard or scene.at < self._clock() - STALE_MS):
+                raise Refused(Reason.OUT_OF_SEQUENCE)
             lane.see(scene)
             has_arm = lane.layout is None or lane.layout.make != "none"
             lane.standing.see(self._clock(), scene, has_arm=has_arm)
-            lane.seen_ms = now_ms
+            # The same picture again is no sign that its simulator still speaks.
+            if not (heard and again):
+                lane.seen_ms = now_ms
             self._changed(lane)
 
     def set_layout(self, sender: Sender, layout: Layout) -> None:

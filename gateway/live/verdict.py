@@ -2,11 +2,11 @@
 
 Pure: outcomes and records come in whatever order (records may be minutes late when a network was cut), `now_ms` is an
 argument. A record belongs to the evasion next to it in time, one of a fitting name before others, and to none that is
-further away than NEAR_MS, or than SURE_MS where an honest passage is nearer than that; so what comes of them doesn't
-depend on the order in which they came. Records that nobody's
-evasion explains accuse somebody honest, the one who passed next to them, unless hands were in the lane (a beam broken
-from a page): those are counted apart. Memory is bounded: what is older than the newest KEPT of its kind is counted for
-good.
+further away than NEAR_MS, or than SURE_MS where an honest passage is nearer than that. Records that nobody's evasion
+explains accuse somebody honest, the one who passed next to them, unless hands were in the lane (a beam broken from a
+page): those are counted apart. What comes of them doesn't depend on the order in which they came, within bounds: what
+is older than the newest KEPT of its kind is counted for good, and who passed before the newest KEPT is known only near
+a record that had come by then.
 
 Does not belong here: who is shown what; whole runs of the simulator, which know rider by rider (gateway/results).
 """
@@ -134,7 +134,7 @@ class Verdict:
         if what in PASSAGES:
             self._passages += 1
             self._honest.append(outcome)
-            if len(self._honest) > 2 * KEPT:
+            if len(self._honest) > 4 * KEPT:
                 self._forget_honest()
             if self._reports:
                 self._matches = None
@@ -198,10 +198,12 @@ class Verdict:
                 self._reports.remove(match.report)
 
     def _forget_honest(self) -> None:
-        """Keep the newest KEPT, and of older ones whom a known report accuses."""
+        """Keep the newest KEPT, and of older ones whom a known report accuses or may be about."""
         accused = {match.outcome for match in self._pair(None) if match.result == "accused_wrongly"}
+        reports = sorted(report.at for report in self._reports)
         older, newest = self._honest[:-KEPT], self._honest[-KEPT:]
-        self._honest = [one for one in older if one in accused][-KEPT:] + newest
+        kept = [one for one in older if one in accused or _any_within(reports, one.at, SURE_MS)]
+        self._honest = kept[-2 * KEPT :] + newest
 
     def _pair(self, now_ms: int | None) -> list[Match]:
         """The pairs; ``now_ms`` None: nothing more is waited for."""

@@ -75,7 +75,7 @@ def find(service: Service, device: str, boot: int, seq: int) -> Trace:
     edges: list[list[int]] = record["trace"]
     layout = _layout(service, device)
     beams = max(len(layout["beams"]) if layout else 0, 1 + max((edge[1] for edge in edges), default=-1))
-    noted = _noted(layout, beams)
+    noted = _noted(layout, beams, edges)
     first: dict[int, int] = {}
     for _, beam, blocked in edges:
         first.setdefault(beam, blocked)
@@ -92,9 +92,12 @@ def find(service: Service, device: str, boot: int, seq: int) -> Trace:
     )
 
 
-def _noted(layout: dict[str, Any] | None, beams: int) -> set[int]:
-    """The beams whose edges are in traces: all of them, of a profile the highest row, which tells bodies apart."""
-    if layout is None or layout["detector"] != "profile":
+def _noted(layout: dict[str, Any] | None, beams: int, edges: list[list[int]]) -> set[int]:
+    """The beams whose edges are in traces: all of them, of a profile the highest row, which tells bodies apart; only
+    those that have edges where nobody knows what the lane is like."""
+    if layout is None:
+        return {beam for _, beam, _ in edges}
+    if layout["detector"] != "profile":
         return set(range(beams))
     top_mm = max(z_mm for _, z_mm in layout["beams"])
     return {beam for beam, (_, z_mm) in enumerate(layout["beams"]) if z_mm == top_mm}

@@ -45,18 +45,25 @@ def patient_page(path: str) -> Callable[[Build], Build]:
     """Like the library's `ui.page`, for all pages of the gateway."""
 
     def known(build: Build) -> Build:
-        if not inspect.iscoroutinefunction(build):
-            return ui.page(path)(build)  # type: ignore[return-value]
+        waits = inspect.iscoroutinefunction(build)
 
         @functools.wraps(build)
         async def patient(*args: Any, **kwargs: Any) -> Any:
+            limit = asyncio.timeout(PATIENCE_S)
             try:
-                async with asyncio.timeout(PATIENCE_S):
-                    return await build(*args, **kwargs)
+                async with limit:
+                    made = build(*args, **kwargs)
+                    return await made if waits else made
             except TimeoutError:
-                return busy(ui.context.client.request, SLOW)
+                if not limit.expired():
+                    raise
+                detail = SLOW
             except StoreBusy:
-                return busy(ui.context.client.request, LOCKED)
+                detail = LOCKED
+            client = ui.context.client
+            # Nobody will connect to what was made so far, and it would keep a place in the crowd (crowd.py) till then.
+            asyncio.get_running_loop().call_soon(client.delete)
+            return busy(client.request, detail)
 
         # The library's own limit is behind ours, so that it never comes to that.
         ui.page(path, response_timeout=2 * PATIENCE_S)(patient)

@@ -162,7 +162,8 @@ REASONS: Final[Mapping[str, Words]] = {
     "out_of_sequence": Words(
         "A record began below what is stored already and ended above it, or an emulated lane was shown as it once was.",
         "If it is held up, its storage or the database was put back to an older state: empty its storage, and add it "
-        "under a new name. Else somebody says old pictures again, or its simulator's clock is behind: set it right.",
+        "under a new name. Else somebody says old pictures again, or its simulator's clock is behind: set it right, "
+        "and start the simulator anew.",
     ),
 }
 """For every reason of docs/protocol.md; a test holds the two together."""

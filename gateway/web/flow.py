@@ -57,10 +57,13 @@ class Window:
 
 def window(now_ms: int, oldest_ms: int | None) -> Window:
     """The window for what is stored since ``oldest_ms``; it ends with the step that ``now_ms`` is in."""
-    age_ms = 0 if oldest_ms is None else now_ms - oldest_ms
-    minutes, name = next((span for span in SPANS if age_ms <= span[0] * 60_000), SPANS[-1])
-    step_ms = minutes * 60_000 // STEPS
-    return Window((now_ms // step_ms + 1 - STEPS) * step_ms, step_ms, name)
+    shown = Window(0, 0, "")
+    for minutes, name in SPANS:
+        step_ms = minutes * 60_000 // STEPS
+        shown = Window((now_ms // step_ms + 1 - STEPS) * step_ms, step_ms, name)
+        if oldest_ms is None or shown.from_ms <= oldest_ms:
+            break
+    return shown
 
 
 def steps(shown: Window, rows: Iterable[Counted], tallies: Iterable[Counted]) -> list[Step]:

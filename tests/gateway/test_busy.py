@@ -17,6 +17,7 @@ CODE = """
 import asyncio, json, selectors, sys
 import httpx
 from fastapi import FastAPI
+from nicegui import Client
 from gateway.api.guard import Guard
 from gateway.store.database import StoreBusy
 from gateway.web import site
@@ -58,8 +59,12 @@ async def main():
     async with app.router.lifespan_context(app):
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
             for path in sys.argv[1:]:
+                before = set(Client.instances)
                 answers = [await client.get(path, headers={"accept": accept}) for accept in ("text/html", "*/*")]
                 print(json.dumps([[one.status_code, dict(one.headers), one.text] for one in answers]))
+                if answers[0].status_code == 503:
+                    await asyncio.sleep(0)
+                    assert set(Client.instances) == before, "what nobody will connect to keeps no place"
 
 asyncio.Runner(loop_factory=Loop).run(main())
 """

@@ -21,8 +21,8 @@ MINUTE_MS = 60_000
     [
         (None, 15, "The last quarter of an hour"),
         (0, 15, "The last quarter of an hour"),
-        (15 * MINUTE_MS, 15, "The last quarter of an hour"),
-        (15 * MINUTE_MS + 1, 30, "The last half hour"),
+        (14 * MINUTE_MS, 15, "The last quarter of an hour"),
+        (15 * MINUTE_MS, 30, "The last half hour"),
         (30 * MINUTE_MS + 1, 60, "The last hour"),
         (60 * MINUTE_MS + 1, 120, "The last two hours"),
         (120 * MINUTE_MS + 1, 180, "The last three hours"),
@@ -35,6 +35,13 @@ def test_the_window_grows_with_what_is_stored(age_ms: int | None, minutes: int, 
     shown = window(NOW_MS, None if age_ms is None else NOW_MS - age_ms)
     assert (shown.to_ms - shown.from_ms, shown.name) == (minutes * MINUTE_MS, name)
     assert shown.from_ms % shown.step_ms == 0 and shown.to_ms - shown.step_ms <= NOW_MS < shown.to_ms
+
+
+@given(st.integers(0, LONGEST_MS - 3_600_000), st.integers(0, 3_600_000))
+def test_all_that_is_stored_fits_into_the_window(age_ms: int, later_ms: int) -> None:
+    """Whatever the moment within a step is."""
+    now_ms = NOW_MS + later_ms
+    assert window(now_ms, now_ms - age_ms).from_ms <= now_ms - age_ms
 
 
 def test_from_one_window_to_the_next_half_of_what_was_seen_stays() -> None:

@@ -180,6 +180,26 @@ def test_an_old_scene_said_again_changes_nothing_while_its_lane_is_heard(monkeyp
     assert live.snapshot()["verdict"]["evasions"] == 1
 
 
+def test_the_last_scene_said_again_is_no_sign_that_its_simulator_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, now = [NOON_MS], [0]
+    live = LiveState(lambda: clock[0])
+    monkeypatch.setattr(live, "now_ms", lambda: now[0])
+    live.load([GATE], {})
+    last = seen(at=NOON_MS, state="clearing")
+    live.set_scene(GATE, last)
+    live.set_layout(GATE, msgspec.json.decode(json.dumps(layout()), type=scenes.Layout))
+    refused = 0
+    for now[0] in range(1_000, 120_000, 1_000):
+        clock[0] = NOON_MS + now[0]
+        try:
+            live.set_scene(GATE, last)
+        except Refused:
+            refused += 1
+    assert refused > 100 and not live.shown("gate-1") and not live.blocked("gate-1", clock[0])
+    live.set_scene(GATE, seen(at=clock[0]))
+    assert live.shown("gate-1")
+
+
 @pytest.mark.parametrize("behind_ms", [STALE_MS + 1, 86_400_000])
 def test_an_old_scene_is_not_believed_when_no_simulator_speaks(monkeypatch: pytest.MonkeyPatch, behind_ms: int) -> None:
     clock, now = [NOON_MS], [0]

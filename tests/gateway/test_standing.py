@@ -81,6 +81,16 @@ def test_a_lane_that_is_seen_busy_each_time_and_lets_riders_through_is_not_block
         assert lane.stays(500, **CLEARING | {"truth": through}) == ()
 
 
+def test_a_station_that_begins_anew_behind_an_earlier_one_has_its_riders_seen() -> None:
+    lane = Lane()
+    ahead_ms = lane.now_ms + 3_600_000
+    lane.standing.see(lane.now_ms, seen(ahead_ms, truth=[[9, 0, "passed", "entry", "adult", 0]]))
+    lane.now_ms += 10 * AWAY_MS
+    for n in range(1, 4):
+        assert lane.stays(BLOCKED_MS - 1_000, **CLEARING) == ()
+        lane.standing.see(lane.now_ms, seen(lane.now_ms, **CLEARING, truth=[[n, 0, "passed", "entry", "adult", 0]]))
+
+
 def test_a_rider_seen_through_once_is_not_one_who_gets_through_again_and_again() -> None:
     lane = Lane()
     lane.stays(0, **CLEARING | {"truth": [[1, 0, "passed", "entry", "adult", 0]]})

@@ -52,7 +52,7 @@ def test_a_trace_holds_beams_and_nothing_else(whole: Whole) -> None:
 
     first = ask(0)
     assert first["trace"] == [[0, 2, 0], [120, 1, 1], [300, 2, 1]]
-    assert first["before"] == [0, 0, 1] and first["beams"] == 3, "beam 2 was broken before the trace began"
+    assert first["before"] == [None, 0, 1] and first["beams"] == 3, "beam 2 was broken before the trace began"
     assert (first["span_ms"], first["whole"], first["layout"], first["truth"]) == (300, True, None, None)
     assert not ask(1)["whole"] and ask(2)["trace"] == []
     missing = whole.http.get("/v1/replays/trace", params={"device": "gate-1", "boot": 1, "seq": 9})

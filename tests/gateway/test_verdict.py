@@ -83,9 +83,22 @@ def test_who_was_accused_keeps_being_so_when_honest_riders_are_forgotten() -> No
     verdict.happened(1, AT, "passed", "pram")
     verdict.happened(2, AT + 1_500, "tailgated")
     verdict.reported(AT + 100, "tailgate", 80, 1, 1)
-    for n in range(3 * KEPT):
+    for n in range(5 * KEPT):
         verdict.happened(10 + n, AT + 60_000 + 1_000 * n, "passed")
     assert results(verdict) == ["accused_wrongly", "missed"]
+
+
+def test_what_hands_explain_catches_nobody_when_honest_riders_are_forgotten() -> None:
+    verdict = Verdict(AT)
+    verdict.happened(1, AT, "jumped")
+    verdict.meddled(AT + 1_000, True)
+    verdict.happened(2, AT + 1_500, "passed")
+    verdict.meddled(AT + 1_600, False)
+    verdict.reported(AT + 1_600, "jump", 80, 1, 1)
+    assert results(verdict) == ["missed", "by_hand"]
+    for n in range(5 * KEPT):
+        verdict.happened(10 + n, AT + 60_000 + 1_000 * n, "passed")
+    assert results(verdict) == ["missed", "by_hand"]
 
 
 def test_near_is_near_to_the_millisecond() -> None:
