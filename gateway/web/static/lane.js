@@ -63,6 +63,8 @@ class GatelineLane extends HTMLElement {
     this.emulated = this.hasAttribute("emulated");
     this.state = {};
     this.edges = [];
+    // Whom one has sent from here: what, by the order's id.
+    this.sent = new Map();
     this.moments = new Moments({ onEdge: (edge) => this.timeline?.edge(edge), onFrame: (scene) => this.playScene(scene) });
     this.build();
     this.start();
@@ -340,12 +342,15 @@ class GatelineLane extends HTMLElement {
 
   async command(act, what, on, done) {
     say(this.told, "…");
-    if (act === "send") { this.sentAt = this.state.scene?.at ?? Date.now(); this.sentWhat = what; }
     try {
       const answer = await fetch(`/v1/devices/${encodeURIComponent(this.device)}/world`, {
         method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ do: act, what, on }),
       });
-      if (answer.ok) { say(this.told, done); return; }
+      if (answer.ok) {
+        if (act === "send") this.sent.set((await answer.json()).id, what);
+        say(this.told, done);
+        return;
+      }
       const problem = await answer.json().catch(() => ({}));
       say(this.told, problem.detail || `That did not work (${answer.status}).`);
     } catch {
@@ -395,6 +400,7 @@ class GatelineLane extends HTMLElement {
     this.accountDue = false;
     this.accounted = now;
     const rows = rowsOf(this.state, this.isOn("network") || this.state.link === "lost");
+    for (const row of rows) row.own = Boolean(row.truth?.hand) && this.sent.has(row.truth.hand);
     this.account.showScore(this.state.verdict);
     this.account.show(rows, this.layout?.beams);
     for (const row of [...rows].reverse()) {
@@ -415,13 +421,16 @@ class GatelineLane extends HTMLElement {
   // What came of whom one has sent, also for who hears the page.
   tellOwn(rows) {
     if (!this.told) return;
-    const own = rows.find((row) => row.truth?.hand && row.truth.at > (this.sentAt ?? Infinity) - 500);
-    const key = own && `${own.key}/${own.result}/${own.said?.seq ?? ""}`;
-    if (!own || own.result === "open" || key === this.ownTold) return;
+    // Of a tailgater and the friend who pays, the tailgater.
+    const own = rows.find((row) => row.own && !(this.sent.get(row.truth.hand) === "tailgater" && row.truth.what.startsWith("passed")));
+    const key = own && `${own.key}/${own.result}/${own.note}/${own.said?.seq ?? ""}`;
+    if (!own || key === this.ownTold) return;
     this.ownTold = key;
+    const sent = this.sent.get(own.truth.hand);
+    if (own.note) { say(this.told, `Your ${sent} ${really(own.truth.what)}. ${own.note}`); return; }
     const beams = [...new Set((own.said?.trace || []).map(([, beam]) => beam))].sort((a, b) => a - b);
     const said = own.said ? `the gate reported ${SAID[own.said.what] || own.said.what}, ${own.said.confidence} % sure${beams.length ? `, by beams ${beams.join(", ")}` : ""}` : "the gate reported nothing irregular";
-    say(this.told, `Your ${this.sentWhat} ${really(own.truth.what)}: ${said}. ${own.result === "honest" ? "" : `${own.verdict[0].toUpperCase()}${own.verdict.slice(1)}.`}`.trim());
+    say(this.told, `Your ${sent} ${really(own.truth.what)}: ${said}. ${own.result === "honest" ? "" : `${own.verdict[0].toUpperCase()}${own.verdict.slice(1)}.`}`.trim());
   }
 
   showRecords() {
