@@ -68,6 +68,7 @@ class GatelineLane extends HTMLElement {
     this.moments = new Moments({ onEdge: (edge) => this.timeline?.edge(edge), onFrame: (scene) => this.playScene(scene) });
     this.build();
     this.start();
+    showTab();
   }
 
   disconnectedCallback() {
@@ -160,8 +161,6 @@ class GatelineLane extends HTMLElement {
       });
       return { what, on, off, button };
     });
-    this.told = node("p", "told-line soft", stage, INVITE);
-    this.told.setAttribute("role", "status");
   }
 
   makeToggle(parent, label, sign) {
@@ -174,9 +173,15 @@ class GatelineLane extends HTMLElement {
     return button;
   }
 
+  // Right below the buttons, so that what came of whom one sent is in sight on a phone too.
+  buildTold(stage) {
+    this.told = node("p", "told-line soft", stage, INVITE);
+    this.told.setAttribute("role", "status");
+  }
+
   buildStage(parent) {
     const stage = section(parent, "lane-stage", this.steer ? "Send somebody through" : "The gate now");
-    if (this.steer) this.buildRiders(stage);
+    if (this.steer) { this.buildRiders(stage); this.buildTold(stage); }
     const line = node("div", "state-line", stage);
     this.pill = node("span", "badge state-pill", line, "–");
     this.words = node("span", "", line, this.emulated ? "Waiting for the first picture …" : "");
@@ -276,7 +281,7 @@ class GatelineLane extends HTMLElement {
     this.traced = layout.beams.map((_, index) => index).filter((index) => layout.detector !== "profile" || layout.beams[index][1] === high);
     this.drawing?.destroy();
     this.timeline?.destroy();
-    this.drawing = new LaneDrawing(this.stageHost, layout, { label: `Lane ${this.device}`, maxHeight: () => Math.max(400, innerHeight - (wall.matches ? 590 : 365)), onBeam: this.steer ? (beam) => this.toggleBeam(beam) : null });
+    this.drawing = new LaneDrawing(this.stageHost, layout, { label: `Lane ${this.device}`, maxHeight: () => Math.max(400, innerHeight - (wall.matches ? 590 : 390)), onBeam: this.steer ? (beam) => this.toggleBeam(beam) : null });
     this.timeline = new Timeline(this.timeHost, layout.beams);
     if (this.moments.play !== null) for (const edge of this.edges) if (edge.at <= this.moments.play) this.timeline.edge(edge);
     if (this.beamSelect) {
@@ -452,6 +457,14 @@ function described(record) {
   if (record.kind === "irregular") return ["irregular", `${SAID[record.what] || record.what} (${record.way}), ${record.confidence} % sure`, record.at];
   if (record.kind === "tally") return ["counted", `${record.entries} entries, ${record.exits} exits together`, record.to];
   return [record.kind === "device" ? "notice" : record.kind, String(record.what || "").replaceAll("_", " "), record.at];
+}
+
+// The strip of lanes may be longer than a phone is wide: it is scrolled, never the page, so that this lane's tab is in sight.
+function showTab() {
+  const tab = document.querySelector(".lane-nav a[aria-current]"), strip = tab?.closest("ul");
+  if (!strip) return;
+  const at = tab.getBoundingClientRect(), whole = strip.getBoundingClientRect();
+  strip.scrollLeft += at.left + at.width / 2 - whole.left - whole.width / 2;
 }
 
 // A button's picture: the rider as the lane draws them.

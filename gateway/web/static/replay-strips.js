@@ -80,7 +80,10 @@ export function drawBeams(canvas, box, { stretch, view: [from, to], t, epoch, tr
     context.fillStyle = colour.soft;
     context.fillText(`beam ${beam}`, 2, y + ROW_PX / 2);
     context.fillStyle = colour.floor;
-    context.fillRect(x(clip(stretch.from)), y + ROW_PX / 2 - 1, Math.max(0, x(clip(stretch.to)) - x(clip(stretch.from))), 2);
+    // No line where nothing is known: it would strike out the words.
+    const known = stretch.before[beam] === null ? (stretch.ofBeam[beam][0]?.[0] ?? stretch.to) : stretch.from;
+    const line = x(clip(Math.max(known, stretch.from)));
+    context.fillRect(line, y + ROW_PX / 2 - 1, Math.max(0, x(clip(stretch.to)) - line), 2);
     context.fillStyle = colour["beam-lit"];
     for (const [since, until] of stretch.barsOf(beam)) {
       if (until < from || since > to) continue;
@@ -88,8 +91,7 @@ export function drawBeams(canvas, box, { stretch, view: [from, to], t, epoch, tr
       context.fillRect(start, y + 4, Math.max(1.5, x(clip(until)) - start), ROW_PX - 8);
     }
     if (stretch.before[beam] === null) {
-      const until = stretch.ofBeam[beam][0]?.[0] ?? stretch.to;
-      if (until > from) {
+      if (known > from) {
         context.fillStyle = colour.soft;
         context.fillText("not known", x(clip(from)) + 4, y + ROW_PX / 2);
       }
