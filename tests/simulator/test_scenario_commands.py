@@ -173,7 +173,7 @@ def test_simulate_prints_a_scorecard_and_writes_what_happened(run: Run, short: s
     assert (tmp_path / "run" / "scenario.toml").read_text() == SHORT
     card = json.loads((tmp_path / "run" / "scorecard.json").read_text())
     assert card["riders"] == sum(1 for _ in parquet.read(tmp_path / "run", parquet.TRUTH)) > 20
-    assert f"{card['riders']} riders in 5 min" in out and card["conclusion"].split(" were accused")[0] in out
+    assert f"{card['riders']} riders in 5 min" in out and card["conclusion"].split(" false accusations")[0] in out
 
 
 def test_a_run_without_edges_is_smaller(run: Run, short: str, tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ class GatelineLane extends HTMLElement {
       button.dataset.fault = what;
       button.addEventListener("click", () => {
         const now = this.isOn(what);
-        this.command(what, "", !now, now ? `${off}: done.` : `${on}: done.`);
+        this.command(what, "", !now, `${now ? off : on}: done${what === "fire" ? ", at every gate of the site" : ""}.`);
       });
       return { what, on, off, button };
     });
