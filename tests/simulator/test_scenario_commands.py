@@ -93,7 +93,7 @@ def test_a_hobbyist_sees_within_a_minute_what_three_beams_would_miss(run: Run, t
     assert good(run, "scenario", "show", "my.toml") == "my.svg is written.\n"
     out = good(run, "simulate", "my.toml")
     assert time.monotonic() - started_s < 30
-    assert out.startswith("my-lane, seed 1: ") and "Of 10,000 honest passages " in out
+    assert out.startswith("my-lane, seed 1: ") and "To 10,000 honest passages " in out
     missed = dict(re.findall(r"^(\w+) +[\d,]+ +[\d,]+ +([\d.]+) ", out[out.index("What is noticed") :], re.MULTILINE))
     assert float(missed["jumped"]) < 50, "beams at the thigh see nobody who is lifted over them"
     accused = out[out.index("Who is accused wrongly") : out.index("What is noticed")]
