@@ -34,7 +34,6 @@ const MEDDLING = [
 ];
 const LINKS = { unknown: "not heard yet", online: "connected", lost: "connection lost" };
 const INVITE = "Press a button, or click on a beam in the picture to break it.";
-const NOBODY = "No simulator speaks for this lane, so its controls are off; start one: gateline demo.";
 const PRODUCTS = { single: "single ride", day: "day pass" };
 
 function node(name, css, parent, text) {
@@ -61,6 +60,7 @@ class GatelineLane extends HTMLElement {
     this.device = this.getAttribute("device");
     this.steer = this.hasAttribute("steer");
     this.emulated = this.hasAttribute("emulated");
+    this.nobody = this.getAttribute("nobody"); // what is said where no simulator speaks
     this.state = {};
     this.edges = [];
     // Whom one has sent from here: what, by the order's id.
@@ -326,10 +326,10 @@ class GatelineLane extends HTMLElement {
     this.toggleAttribute("unshown", !shown);
     for (const one of this.querySelectorAll(".rider-button, .faults button, .faults select")) one.disabled = !shown;
     if (shown) {
-      if (this.told?.textContent === NOBODY) say(this.told, INVITE);
+      if (this.told?.textContent === this.nobody) say(this.told, INVITE);
       return;
     }
-    if (this.told) say(this.told, NOBODY);
+    if (this.told) say(this.told, this.nobody);
     // What is drawn is the last that was seen, and may be long over.
     delete this.dataset.state;
     this.machineState = null;
