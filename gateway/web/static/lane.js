@@ -184,7 +184,7 @@ class GatelineLane extends HTMLElement {
     if (this.steer) { this.buildRiders(stage); this.buildTold(stage); }
     const line = node("div", "state-line", stage);
     this.pill = node("span", "badge state-pill", line, "–");
-    this.words = node("span", "", line, this.emulated ? "Waiting for the first picture …" : "");
+    this.words = node("span", "state-words", line, this.emulated ? "Waiting for the first picture …" : "");
     this.linkWords = node("span", "link-words soft small", line, "connecting …");
     if (this.emulated) {
       this.stageHost = node("div", "stage-host", stage);
@@ -281,7 +281,7 @@ class GatelineLane extends HTMLElement {
     this.traced = layout.beams.map((_, index) => index).filter((index) => layout.detector !== "profile" || layout.beams[index][1] === high);
     this.drawing?.destroy();
     this.timeline?.destroy();
-    this.drawing = new LaneDrawing(this.stageHost, layout, { label: `Lane ${this.device}`, maxHeight: () => Math.max(400, innerHeight - (wall.matches ? 590 : 390)), onBeam: this.steer ? (beam) => this.toggleBeam(beam) : null });
+    this.drawing = new LaneDrawing(this.stageHost, layout, { label: `Lane ${this.device}`, maxHeight: () => Math.max(400, innerHeight - (wall.matches ? 590 : two.matches ? 400 : 445)), onBeam: this.steer ? (beam) => this.toggleBeam(beam) : null });
     this.timeline = new Timeline(this.timeHost, layout.beams);
     if (this.moments.play !== null) for (const edge of this.edges) if (edge.at <= this.moments.play) this.timeline.edge(edge);
     if (this.beamSelect) {
