@@ -295,6 +295,7 @@ def test_the_pace_is_that_of_the_options(run: Run, short: str, monkeypatch: pyte
     assert speeds == [None, 1.0, 10.0, 1.0]
 
 
+@pytest.mark.alone
 def test_a_paced_run_comes_to_what_an_unpaced_one_does(run: Run, short: str) -> None:
     started_s = time.monotonic()
     out = good(run, "simulate", short, "--speed", "300")
