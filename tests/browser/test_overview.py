@@ -281,6 +281,14 @@ def test_an_empty_system_says_what_to_do(tmp_path: Path, open_page: OpenPage, sc
             assert one.page.locator("pre", has_text="source .venv/bin/activate").count() == 1
             assert one.page.locator(".step[data-done=yes]").count() == 0
             assert one.page.locator("a.lane").count() == 0
+        # In the picture the folder and the port are those of a gateway that was started without options.
+        page.page.evaluate(
+            """(folder) => { for (const one of document.querySelectorAll(".steps code")) {
+              const text = one.textContent.replace(folder, "gateline-data");
+              one.textContent = text.replace(/127[.]0[.]0[.]1:[0-9]+/, "127.0.0.1:1883");
+            } }""",
+            str(tmp_path / "gateway"),
+        )
         picture = screenshots / "start-desk-light.png"
         page.page.screenshot(path=picture)
         assert 0 < picture.stat().st_size < MOST_BYTES

@@ -70,8 +70,8 @@ async def first_steps(here: str) -> None:
                 Node("span", f"This gateway knows {board.figures.lanes:,} {_lanes(board.figures.lanes)}.", "soft")
         Node(
             "p",
-            "Commands are for a terminal in the folder of the project; before the first that begins with gateline, say "
-            "this there once:",
+            "Run the commands in a terminal, in the folder of the project; where they begin with gateline, this comes "
+            "first, once in each terminal:",
         )
         _command(steps.ACTIVATE)
         with Node("ol", css="steps"):
