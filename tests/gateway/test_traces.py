@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from firmware import config
 from firmware.lane.detector import TRACE_MAX
 from gateway.protocol.scenes import MAX_BEAMS
 from gateway.replay import traces
+from pytest_gateline import MakeGateLane
 from tests.gateway.conftest import Whole
 from tests.gateway.support import NOON_MS, irregular, layout, passage, scene, sealed, text
 from tests.simulator.devices_support import settings as device_settings
@@ -90,6 +92,42 @@ def test_a_profile_notes_the_edges_of_its_highest_row(whole: Whole) -> None:
 
     wait_until(lambda: ask()["layout"] is not None, "the layout is known")
     assert ask()["before"] == [None, 0, None, 0], "of legs nothing was noted, which is not the same as none"
+
+
+def test_a_profile_s_record_lights_the_beams_that_were_truly_broken(whole: Whole, make_gate_lane: MakeGateLane) -> None:
+    """Real firmware at emulated beams: two rows are numbered alternately, so a place in a row is no beam's number."""
+    places = [(x_m, z_m) for x_m in (0.0, 0.15, 0.3, 0.45, 0.6) for z_m in (0.3, 1.2)]
+    lane = make_gate_lane(detector="profile", beams=places)
+    lane.send("jump_over", reach_m=(1.2, 1.2), wait=False)
+    seen: list[list[int]] = []
+    for _ in range(60_000):
+        lane.advance(0.001)
+        seen.append(lane.beams)
+        if lane.crossings:
+            break
+    [record] = [record for record in lane.records if record["kind"] == "irregular"]
+    edges = [
+        [at_ms, beam, after[beam]]
+        for at_ms, (before, after) in enumerate(pairwise(seen))
+        for beam in range(len(places))
+        if before[beam] != after[beam] and places[beam][1] == 1.2
+    ]
+    gate, simulator = whole.peer("gate-1"), whole.peer("simulator")
+    gate.send([{name: record[name] for name in irregular()} | {"at": NOON_MS}], 0)
+    gate.wait_stored(1, 1)
+    topic = gate.topic("layout")
+    built = layout(detector="profile", beams=[[round(x_m * 1000), round(z_m * 1000)] for x_m, z_m in places])
+    simulator.publish(topic, sealed(text(built), simulator.key, topic))
+
+    def ask() -> Json:
+        found: Json = whole.http.get("/v1/replays/trace", params={"device": "gate-1", "boot": 1, "seq": 0}).json()
+        return found
+
+    wait_until(lambda: ask()["layout"] is not None, "the layout is known")
+    told = ask()
+    assert told["what"] == "jump" and {beam for _, beam, _ in told["trace"]} == {1, 3, 5, 7, 9}
+    assert sorted(told["trace"]) == sorted([at_ms - edges[0][0], beam, blocked] for at_ms, beam, blocked in edges)
+    assert told["before"] == [None, 0] * 5 and told["beams"] == len(places)
 
 
 def test_what_the_gateway_has_seen_live_of_a_record_is_told(whole: Whole, monkeypatch: pytest.MonkeyPatch) -> None:
