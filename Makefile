@@ -40,9 +40,9 @@ elif [ -z "$$python" ]; then \
 fi;
 endef
 
-# Tests wait more than they work, so there is a process more than cores; then, one by one, those that want the machine to
-# themselves. $(1) narrows which tests run, $(2) is for pytest. Whoever interrupts (status 2) interrupts both.
-WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
+# A process for each core; then, one by one, the tests that want the machine to themselves. $(1) narrows which tests run,
+# $(2) is for pytest. Whoever interrupts (status 2) interrupts both.
+WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 define RUN_TESTS
 status=0; \
 $(BIN)/python -m pytest $(2) -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "$(1) not alone" || status=$$?; \

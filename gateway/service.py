@@ -124,6 +124,11 @@ class Service:
         self._watcher = threading.Thread(target=self._watch, name="watch", daemon=True)
         self._users: dict[str, str] = {}
 
+    @property
+    def data(self) -> Path:
+        """The folder that this gateway works on."""
+        return self._settings.data
+
     def now_ms(self) -> int:
         """The gateway's clock, epoch milliseconds."""
         return self._settings.clock()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from gateway.devices.registry import Registry
 from gateway.live.state import LiveState
@@ -16,6 +16,10 @@ from gateway.protocol import topics
 from gateway.protocol.refusal import Refused
 from gateway.protocol.scenes import SENT, Order, World, encode_world
 from gateway.protocol.seal import seal
+
+NOBODY: Final = "No simulator speaks for this lane; gateline demo starts lanes and pages of its own."
+"""What is said, here and on the lane's page, where nobody takes orders. Only the demo's station shows lanes, and it has
+a gateway of its own: neither it nor a fleet, whose devices are counted and not shown, can revive a lane of this one."""
 
 Problem = Literal["unknown_device", "not_emulated", "no_such_beam", "no_such_rider", "nothing_named", "away"]
 
@@ -63,7 +67,7 @@ class Orders:
             raise OrderRefused("not_emulated", f"{device} is no emulated gate: what happens to it is not ours to say.")
         lane = self._live.lane(device)
         if lane is None or lane.layout is None or not lane.shown(now_ms):
-            raise OrderRefused("away", f"No simulator shows {device} now; start one, with `gateline demo` for example.")
+            raise OrderRefused("away", NOBODY)
         if do == "send" and what not in SENT:
             raise OrderRefused("no_such_rider", f"Riders to send are {', '.join(SENT)}.")
         if do == "send" and not on:

@@ -66,7 +66,7 @@ Body = tuple[Count, Mm, Bit, Bit, Mm, Annotated[list[Part], Meta(max_length=MAX_
 """[id, front_mm, kind, reverse, lift_mm, parts]"""
 Edge = tuple[Count, AgoMs, Beam, Bit]
 """[n, ago_ms, beam, blocked]"""
-Truth = tuple[Count, AgoMs, Outcome, Way, Word, Bit]
+Truth = tuple[Count, AgoMs, Outcome, Way, Word, Count]
 """[n, ago_ms, what, way, figure, hand]"""
 
 

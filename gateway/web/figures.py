@@ -30,6 +30,8 @@ class Figures:
     """What they last told of."""
     unheard_told_ms: int | None = None
     """When that was, of the one that told it first; None where none has told anything."""
+    never: int = 0
+    """Gates of which nothing was ever heard: they have nothing that could wait."""
     queued: int = 0
     """Messages that have come and are not stored yet."""
     verdict: Mapping[str, int] | None = None
@@ -51,6 +53,7 @@ def take(
     unheard: list[Lane] = []
     for lane in lanes:
         (unheard if lane.device in silent or _is_missed(lane) else heard).append(lane)
+    never = sum(lane.link == "unknown" and not _is_missed(lane) for lane in heard)
     told_ms = [lane.history.told_ms for lane in unheard if lane.history.told_ms is not None]
     return Figures(
         lanes=len(lanes),
@@ -63,6 +66,7 @@ def take(
         unheard=len(unheard),
         unheard_told=_told(unheard),
         unheard_told_ms=min(told_ms, default=None),
+        never=never,
         queued=queued,
         verdict=verdict,
     )
@@ -86,9 +90,14 @@ def on_the_way(figures: Figures) -> str:
 
 def unheard(figures: Figures) -> tuple[str, int, str]:
     """What is known of the gates that aren't heard, as a sentence around a time (epoch ms, 0 for none)."""
-    many = figures.unheard
+    many, never = figures.unheard, figures.never
     if many == 0:
-        return "Every gate is heard and tells what waits in it.", 0, ""
+        if never == 0:
+            return "Every gate is heard and tells what waits in it.", 0, ""
+        if never == figures.lanes:
+            return "No gate was ever heard.", 0, ""
+        others = "One gate was" if never == 1 else f"{never:,} gates were"
+        return f"{others} never heard; all others are, and tell what waits in them.", 0, ""
     whom = "One gate is not heard" if many == 1 else f"{many:,} gates are not heard"
     if figures.unheard_told_ms is None:
         return f"{whom}: what waits there, nobody here knows.", 0, ""

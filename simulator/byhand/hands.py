@@ -88,7 +88,7 @@ class Hands:
         if self._ended:
             return False
         if order.do == orders.SEND:
-            return self._send(device, order.what)
+            return self._send(device, order.what, order.number)
         if order.do == orders.BEAM:
             self._hold_beam(device, order.beam, order.on)
         elif order.do == orders.ARM:
@@ -114,16 +114,19 @@ class Hands:
 
     # -- riders
 
-    def _send(self, device: str, what: str) -> bool:
+    def _send(self, device: str, what: str, number: int) -> bool:
         party = 2 if what == "tailgater" else 1
         if self._world.by_hand(device) + party > WAITING_MAX:
             return False
         if what == "jumper":
-            self._world.send(device, b.JumpOver.name, bodies.ADULT, self._jumper(device), first=True, buys=False)
+            self._world.send(
+                device, b.JumpOver.name, bodies.ADULT, self._jumper(device), first=True, buys=False, order=number
+            )
         elif what == "tailgater":
-            self._world.send(device, b.PAY, bodies.ADULT, first=True, followed_by=b.TailgateFriendly.name)
+            follower = b.TailgateFriendly.name
+            self._world.send(device, b.PAY, bodies.ADULT, first=True, followed_by=follower, order=number)
         else:
-            self._world.send(device, b.PAY, _KINDS.get(what, bodies.ADULT), first=True)
+            self._world.send(device, b.PAY, _KINDS.get(what, bodies.ADULT), first=True, order=number)
         return True
 
     def _jumper(self, device: str) -> Callable[[Rider], None]:

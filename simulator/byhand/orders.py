@@ -11,7 +11,7 @@ Does not belong here: what an order does (hands.py), the broker (simulator/scene
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from firmware.report.seal import SEAL_BYTES, Seal
@@ -36,12 +36,14 @@ _BODY = re.compile(
 
 @dataclass(frozen=True)
 class Order:
-    """`what` is the rider's kind for SEND and empty else; `beam` is the beam's index for BEAM and 0 else."""
+    """`what` is the rider's kind for SEND and empty else; `beam` is the beam's index for BEAM and 0 else; `number` is
+    the order's id, by which whoever gave it knows what comes of it."""
 
     do: str
     what: str
     on: bool
     beam: int = 0
+    number: int = field(default=0, compare=False)
 
 
 class Orders:
@@ -89,7 +91,7 @@ class Orders:
         if len(self._ids) >= IDS_MAX:
             return "too_many"
         self._ids[number] = now_ms + 2 * NEAR_MS
-        return device, order
+        return device, replace(order, number=number)
 
     def _forget(self, now_ms: int) -> None:
         """Ids with which no order can be believed any more."""

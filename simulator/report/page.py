@@ -154,13 +154,25 @@ def _shares(name: str, title: str, text: str, keys: tuple[str, str, str, str], r
 def _confusion(run: Run, number: int) -> Section:
     table = run.card["confusion"]
     whats = sorted({what for row in table.values() for what in row})
-    rows = [(outcome, *(row.get(what, 0) for what in whats)) for outcome, row in table.items() if row]
+    # Who passed and was accused besides answers to the passage; runs of earlier versions don't tell of what.
+    accused = run.card.get("accused_as", {})
+    wrongly = sorted({what for row in accused.values() for what in row})
+    rows = [
+        (
+            outcome,
+            *(row.get(what, 0) for what in whats),
+            *(accused.get(outcome, {}).get(what, 0) for what in wrongly),
+        )
+        for outcome, row in table.items()
+        if row
+    ]
     return Section(
         f"confusion-{number + 1}",
         f"Truth against report: {run.title}",
-        "Each row is what riders did, each column what the gate made of it.",
+        "Each row is what riders did, each column what the gate made of it; who was accused wrongly is in the last "
+        "columns besides.",
         figures.svg(figures.confusion, [run], len(rows) + 3) if rows else "",
-        Table(("what the rider did", *whats), rows),
+        Table(("what the rider did", *whats, *(f"accused wrongly: {what}" for what in wrongly)), rows),
     )
 
 

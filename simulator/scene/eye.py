@@ -42,7 +42,7 @@ class Eye:
     # -- account.Onlooker
 
     def decided(self, t_ms: int, rider: Rider, way: str, outcome: str) -> None:
-        self._see(t_ms, outcome, way, rider.kind, int(rider.by_hand))
+        self._see(t_ms, outcome, way, rider.kind, rider.order or int(rider.by_hand))
         self._riders[rider.id] = self._outcomes[-1]
         if len(self._riders) > frame.OUTCOMES_MAX:
             del self._riders[next(iter(self._riders))]

@@ -31,7 +31,10 @@ class Edge(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """The `n`th outcome at the lane: what a body did, `figure` being the kind of rider, `hand` 1 when sent by hand."""
+    """The `n`th outcome at the lane: what a body did, `figure` being the kind of rider.
+
+    `hand` is the number of the order that sent them, 1 for who was sent by hand without one, 0 for all others.
+    """
 
     n: int
     t_ms: int

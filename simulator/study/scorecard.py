@@ -244,7 +244,7 @@ class Scorecard:
         if not honest:
             return "Nobody honest came to a beam, so there is nothing to rate."
         wrongly = self.false_accusations().times(10_000)
-        text = f"Of 10,000 honest passages {_rounded(wrongly)} were accused"
+        text = f"To 10,000 honest passages come {_rounded(wrongly)} false accusations"
         if total.evaders:
             text += f"; {_percent(self.recall())} of evasions were noticed"
         if accusations:

@@ -96,9 +96,11 @@ def _evasions(card: Scorecard) -> Table:
 def _confusion(card: Scorecard) -> Table:
     total = card.total
     whats = sorted({what for _, what in total.confusion})
-    table = _table("", *whats)
+    wrongly = sorted({what for _, what in total.accused_as})
+    table = _table("", *whats, *(f"wrongly {what}" for what in wrongly))
     for outcome in sorted(total.outcomes):
         counts = [total.confusion[outcome, what] for what in whats]
+        counts += [total.accused_as[outcome, what] for what in wrongly]
         table.add_row(outcome, *(f"{count:,}" if count else "·" for count in counts))
     return table
 

@@ -44,6 +44,7 @@ class Rider:
         "kind",
         "leader",
         "nonce",
+        "order",
         "plan",
         "product",
         "reaction_ms",
@@ -91,6 +92,7 @@ class Rider:
         self.leader = ""  # whom they follow or come with
         self.carried: bytes | None = None  # the pass that they were sold
         self.by_hand = False  # somebody sent them
+        self.order = 0  # by the order of this number; 0 for none
 
     def carry(self, medium: bytes, nonce: bytes) -> None:
         """From now on the rider holds this medium to the reader, whose handle comes from `nonce`."""

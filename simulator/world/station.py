@@ -110,22 +110,23 @@ class Station:
         first: bool = False,
         buys: bool = True,
         followed_by: str | None = None,
+        order: int = 0,
     ) -> Rider:
         """Send one rider to a lane by hand; an unknown lane, behaviour or kind of rider raises ValueError.
 
         `change` may alter what chance has given the rider, before they join; who carries something goes to no shop,
         nor does who `buys` nothing. `first` puts them before all who were not sent so. `followed_by` is the behaviour
-        of somebody who comes right behind, and buys nothing.
+        of somebody who comes right behind, and buys nothing. `order` is the number of the order that they are sent by.
         """
         if lane not in self._traffic:
             raise ValueError(f"this station has no lane {lane!r}: it has {', '.join(self._traffic)}")
         traffic = self._traffic[lane]
-        rider = self._draw_by_hand(lane, behaviour, kind)
+        rider = self._draw_by_hand(lane, behaviour, kind, order)
         if change is not None:
             change(rider)
         party = [rider]
         if followed_by is not None:
-            party.append(self._draw_by_hand(lane, followed_by, None))
+            party.append(self._draw_by_hand(lane, followed_by, None, order))
         if self._shop is None or rider.carried is not None or not buys:
             self._join(traffic, party, first)
             return rider
@@ -140,13 +141,13 @@ class Station:
         self._shop(rider, bought)
         return rider
 
-    def _draw_by_hand(self, lane: str, behaviour: str, kind: str | None) -> Rider:
+    def _draw_by_hand(self, lane: str, behaviour: str, kind: str | None, order: int = 0) -> Rider:
         way = self._traffic[lane].plant.way
         if behaviour == b.EnterThroughExit.name:
             way = _OTHER[way]  # means to go against the lane
         number = self._by_hand.get(lane, 0)
         rider = riders.draw(self._seed, f"hand-{lane}-{number}", way, self._population, behaviour, kind)
-        rider.by_hand = True
+        rider.by_hand, rider.order = True, order
         self._by_hand[lane] = number + 1
         return rider
 
@@ -245,13 +246,13 @@ class Station:
             second = riders.draw(self._seed, f"{rider.id}-b", rider.way, self._population, b.Passback.name)
             second.nonce, second.product, second.consent = rider.nonce, rider.product, rider.consent
             second.carried = rider.carried
-            second.leader, second.by_hand = rider.id, rider.by_hand
+            second.leader, second.by_hand, second.order = rider.id, rider.by_hand, rider.order
             return [second]
         if isinstance(rider.plan, b.HoldGate):
             found = []
             for n in range(rider.rng.randint(*rider.plan.companions)):
                 companion = riders.draw(self._seed, f"{rider.id}-c{n}", rider.way, self._population, b.COMPANION)
-                companion.leader, companion.by_hand = rider.id, rider.by_hand
+                companion.leader, companion.by_hand, companion.order = rider.id, rider.by_hand, rider.order
                 found.append(companion)
             return found
         return []
@@ -261,7 +262,7 @@ class Station:
         serving = self._serving[rider.way]
         if serving:
             paying = riders.draw(self._seed, f"{rider.id}-pays", rider.way, self._population, b.PAY)
-            paying.by_hand = rider.by_hand
+            paying.by_hand, paying.order = rider.by_hand, rider.order
             self._come(paying, lambda: self._shortest(serving, rider.way, paying))
 
 

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from firmware.lane import turnstile
+from gateway.live.world import NOBODY
 from tests.browser.conftest import OpenPage, Watched
 from tests.integration.harness import Whole, sigkill
 from tests.support import wait_until
@@ -78,14 +79,18 @@ def toggle(page: Watched, what: str, on: str) -> None:
 
 
 def test_a_jumper_is_caught_and_one_sees_by_what(station: Whole, open_page: OpenPage) -> None:
-    page = lane(station, open_page)
+    page, other = lane(station, open_page), lane(station, open_page)
     send(page, "jumper")
     page.until("() => [...document.querySelectorAll('.stage-host .side .guest .hull.lit')].length > 0")
     # Hip-high beams can't tell a jump from a walk through a closed arm, so the name is another; caught it is.
     page.until(SENT, ["caught", "jumped over"])
     row = page.page.locator(".pair", has=page.page.locator(".yours")).filter(has_text="jumped over").first
     assert "forced entry" in row.inner_text() and "a wrong name" in row.inner_text()
-    assert "% sure" in row.inner_text()
+    assert "% sure" in row.inner_text() and "sent by you" in row.inner_text()
+    page.until("() => /^Your jumper jumped over: .* Caught/.test(document.querySelector('.told-line')?.textContent)")
+    # Somebody else's page knows that a hand sent them, and calls them nobody's.
+    other.until(SENT, ["caught", "jumped over"])
+    assert set(other.page.locator(".yours").all_inner_texts()) == {"sent by hand"}
     label = row.locator(".spark").get_attribute("aria-label")
     assert label is not None and label.startswith("These beams told: 0, 1, 2, 3,")
     link = row.locator("a").get_attribute("href")
@@ -198,8 +203,7 @@ def test_without_a_simulator_its_controls_stand_still_and_are_off_until_one_spea
         patch.setattr(station.station._scene, "publish", lambda *_: None)  # it falls silent; its broker knows nothing
         page.until("() => document.querySelector('gateline-lane').hasAttribute('unshown')")
         assert set(page.page.evaluate(enabled)) == {False}
-        told = page.page.inner_text(".told-line[role=status]")
-        assert "No simulator speaks for this lane" in told and "gateline demo" in told
+        assert page.page.inner_text(".told-line[role=status]") == NOBODY
         assert page.page.inner_text(".state-pill") == "not seen"
         assert page.page.evaluate(places) == before
         late = lane(station, open_page)  # who comes now sees the last picture, and can't press anything either

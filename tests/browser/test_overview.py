@@ -277,8 +277,18 @@ def test_an_empty_system_says_what_to_do(tmp_path: Path, open_page: OpenPage, sc
             one.until("() => document.querySelectorAll('.step').length === 3")
             told = one.page.inner_text(".steps")
             assert "make demo" in told and "gateline device add gate-1 --site" in told and "gateline simulate" in told
+            assert f"--data {tmp_path / 'gateway'}" in told and "--runs runs" in told
+            assert one.page.locator("pre", has_text="source .venv/bin/activate").count() == 1
             assert one.page.locator(".step[data-done=yes]").count() == 0
             assert one.page.locator("a.lane").count() == 0
+        # In the picture the folder and the port are those of a gateway that was started without options.
+        page.page.evaluate(
+            """(folder) => { for (const one of document.querySelectorAll(".steps code")) {
+              const text = one.textContent.replace(folder, "gateline-data");
+              one.textContent = text.replace(/127[.]0[.]0[.]1:[0-9]+/, "127.0.0.1:1883");
+            } }""",
+            str(tmp_path / "gateway"),
+        )
         picture = screenshots / "start-desk-light.png"
         page.page.screenshot(path=picture)
         assert 0 < picture.stat().st_size < MOST_BYTES
@@ -299,8 +309,9 @@ def test_an_empty_system_says_what_to_do(tmp_path: Path, open_page: OpenPage, sc
             assert one.page.locator(".rider, .guest").count() == 0
             assert one.complaints == []
         steps.page.goto(f"{url}/start")
-        steps.until("() => document.querySelectorAll('.step[data-done=yes] h2').length === 1")
-        assert steps.page.inner_text(".step[data-done=yes] h2").startswith("Provision a board")
+        steps.until("() => document.querySelectorAll('.step').length === 3")
+        assert steps.page.locator(".step[data-done=yes]").count() == 0, "it was added, and never heard"
+        assert "gateline device add gate-2 --site my-station" in steps.page.inner_text(".steps")
     finally:
         backend.stop()
 

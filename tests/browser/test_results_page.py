@@ -167,7 +167,7 @@ def test_two_runs_side_by_side(
     ]
     assert page.get_by_text("These are different scenarios").is_visible()
     # Low beams accuse suitcases: that is no chance.
-    row = page.locator("tr", has_text="honest passages accused").first.inner_text()
+    row = page.locator("tr", has_text="false accusations, to 10,000").first.inner_text()
     assert "apart" in row and "+" in row
     by_letter = page.locator(".answer", has_text="Who is accused wrongly?").locator(".plot.wide svg text")
     assert {"A", "B"} <= set(by_letter.all_text_contents())

@@ -51,8 +51,14 @@ def test_a_gate_that_was_never_switched_on_has_nothing_on_its_way(counts: LaneCo
     figures = take([gate("gate-1", link="unknown", counts=counts)], 0, None)
     assert figures.unheard == missed
     assert on_the_way(figures) == ("0 + ?" if missed else "0")
-    if missed:
-        assert unheard(figures) == ("One gate is not heard: what waits there, nobody here knows.", 0, "")
+    said = "One gate is not heard: what waits there, nobody here knows." if missed else "No gate was ever heard."
+    assert unheard(figures) == (said, 0, "")
+
+
+def test_gates_that_were_never_heard_are_not_called_heard() -> None:
+    figures = take([gate("gate-1", 3), gate("gate-2", link="unknown"), gate("gate-3", link="unknown")], 0, None)
+    assert figures.never == 2
+    assert unheard(figures)[0] == "2 gates were never heard; all others are, and tell what waits in them."
 
 
 def test_what_was_told_last_outlives_a_silence() -> None:

@@ -112,7 +112,9 @@ def test_a_planted_row_of_a_rider_who_declined_places_that_rider(data: Path) -> 
         return [one for one in found if one["kind"] == "passed_declined"]
 
     with RealProcess(command(data, "--seconds", "12", "--json"), name="demo") as demo:
-        demo.wait_until(lambda: rows(data, "SELECT count(*) FROM passages") >= 1 and declined(), "both kinds passed")
+        demo.wait_until(
+            lambda: rows(data, "SELECT count(*) FROM passages") >= 1 and declined(), "both kinds passed", timeout_s=60
+        )
         rider = declined()[0]
         connection = sqlite3.connect(database(data), timeout=30)
         with connection:

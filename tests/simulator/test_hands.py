@@ -127,6 +127,13 @@ def test_a_jumper_is_seen_over_the_arm() -> None:
     assert lifts and max(lifts) == 700
 
 
+def test_both_of_a_party_are_sent_by_their_order() -> None:
+    world = World({"gate-1": lane()})
+    assert world.hands.do("gate-1", Order("send", "tailgater", True, number=77))
+    send(world, "jumper")
+    assert [visit.rider.order for visit in world.station.visits("gate-1")] == [77, 77, 0]
+
+
 def test_who_is_sent_goes_before_those_who_wait() -> None:
     world = World({"gate-1": lane()})
     for _ in range(8):

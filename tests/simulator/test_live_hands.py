@@ -52,11 +52,13 @@ class Gateway:
                 found[batch["boot"], batch["seq"] + n] = record
         return list(found.values())
 
-    def order(self, do: str, what: str = "", on: int = 1, device: str = "gate-1", retain: bool = False) -> None:
+    def order(self, do: str, what: str = "", on: int = 1, device: str = "gate-1", retain: bool = False) -> int:
+        """The order's number."""
         topic = f"gateline/1/north/{device}/world"
-        at_ms = int(time.time() * 1000)
-        body = f'{{"v":1,"at":{at_ms},"id":{next(_numbers)},"do":"{do}","what":"{what}","on":{on}}}'.encode()
+        at_ms, number = int(time.time() * 1000), next(_numbers)
+        body = f'{{"v":1,"at":{at_ms},"id":{number},"do":"{do}","what":"{what}","on":{on}}}'.encode()
         self.say(topic, Seal(bytes.fromhex(KEY)).close(topic, body), retain)
+        return number
 
     def say(self, topic: str, payload: bytes, retain: bool = False) -> None:
         self._client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(10)
@@ -129,13 +131,13 @@ def test_a_layout_is_retained_and_frames_come_though_nothing_happens(
 
 @pytest.mark.parametrize("what", ["commuter", "suitcase", "wheelchair"])
 def test_who_is_sent_is_seen_within_two_seconds_and_recorded(station: LiveStation, gateway: Gateway, what: str) -> None:
-    gateway.order("send", what)
+    number = gateway.order("send", what)
     asked_s = time.monotonic()
     wait_until(lambda: gateway.of("gate-1", "scene")[-1]["bodies"], "there is somebody")
     assert time.monotonic() - asked_s < 2.0
     wait_until(lambda: any(scene["truth"] for scene in gateway.of("gate-1", "scene")), "they are through")
     (truth,) = next(scene["truth"] for scene in gateway.of("gate-1", "scene") if scene["truth"])
-    assert truth[2:] == ["passed", "entry", {"commuter": "adult"}.get(what, what), 1]
+    assert truth[2:] == ["passed", "entry", {"commuter": "adult"}.get(what, what), number]
 
     def told() -> bool:
         records = gateway.records("gate-1")

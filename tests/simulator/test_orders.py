@@ -46,7 +46,8 @@ def dropped(payload: bytes, topic: str = TOPIC, now_ms: int = NOW_MS) -> str:
 )
 def test_every_order_is_understood(payload: bytes, wanted: Order) -> None:
     receiver = orders()
-    assert receiver.take(TOPIC, payload, NOW_MS) == ("gate-1", wanted)
+    taken = receiver.take(TOPIC, payload, NOW_MS)
+    assert taken == ("gate-1", wanted) and taken[1].number == json.loads(payload)["id"]
     assert (receiver.taken, receiver.dropped.total()) == (1, 0)
 
 

@@ -179,7 +179,7 @@ def test_a_stretch_of_every_shipped_scenario_runs_and_is_rated(name: str) -> Non
     result = execute(made)
     assert result.riders > 20 and result.turned_away == 0
     card = Scorecard((result.tally,))
-    assert card.conclusion().startswith("Of 10,000 honest passages ")
+    assert card.conclusion().startswith("To 10,000 honest passages ")
     assert card.total.matches.total() >= result.riders
 
 

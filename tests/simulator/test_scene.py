@@ -260,6 +260,14 @@ def test_who_said_yes_and_who_said_no_look_alike() -> None:
     assert [one[2:] for one in json.loads(told[0])["truth"]] == [["passed", "entry", "plain", 1]]
 
 
+def test_who_was_sent_by_an_order_is_told_with_its_number() -> None:
+    rig = Rig()
+    rider = draw(7, "exit-1", "exit", plain_population(), b.PAY, bodies.PRAM)
+    rider.by_hand, rider.order = True, 2**53 - 1
+    rig.eye.decided(5, rider, "exit", b.PASSED)
+    assert rig.seen(10)["truth"] == [[1, 5, "passed", "exit", "pram", 2**53 - 1]]
+
+
 def test_a_rider_whom_no_device_saw_is_told_so() -> None:
     rig = Rig()
     rider = draw(7, "exit-1", "exit", plain_population(), b.PAY, bodies.PRAM)

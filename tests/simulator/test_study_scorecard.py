@@ -116,7 +116,7 @@ def test_one_run_is_counted_as_it_was() -> None:
         (b.JUMPED, "nothing"): 5,
     }
     assert card.conclusion() == (
-        "Of 10,000 honest passages 1,000 (95 %: 543 to 1,841) were accused; 75 % of evasions were noticed; "
+        "To 10,000 honest passages come 1,000 (95 %: 543 to 1,841) false accusations; 75 % of evasions were noticed; "
         "60 % of accusations were right."
     )
 

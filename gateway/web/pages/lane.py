@@ -11,6 +11,7 @@ from typing import Final
 from urllib.parse import quote
 
 from gateway.live.lane import Lane
+from gateway.live.world import NOBODY
 from gateway.web import access, context
 from gateway.web.busy import patient_page
 from gateway.web.frame import frame
@@ -62,4 +63,4 @@ def register() -> None:
                 Node("a", "Its device", href=f"/devices/{quote(device)}")
                 _neighbours(here, [lane for lane in lanes if lane.site == here.site])
             steer = access.allowed(access.Action.STEER, here.site_class)
-            Node("gateline-lane", device=device, emulated=emulated, steer=steer)
+            Node("gateline-lane", device=device, emulated=emulated, steer=steer, nobody=NOBODY)

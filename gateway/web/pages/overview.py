@@ -109,7 +109,7 @@ class _Page:
             Node("h2", "Devices that need a hand", id="hands")
             with Node("ul"):
                 self.calls = [_Call() for _ in range(CALLS)]
-                self.well = Node("li", "None: every device is connected and well.")
+                self.well = Node("li", "None: every device that was ever heard is heard now.")
                 self.more = Node("li")
             Node("a", "All devices", href="/devices")
 

@@ -22,7 +22,7 @@ from gateway.web.plots import LETTERS, NARROW, WIDE, Shown, busiest_lanes, on_pa
 
 PER_10000: Final = "false_accusations_per_10000"
 FIGURES: Final = {
-    PER_10000: "honest passages accused, of 10,000",
+    PER_10000: "false accusations, to 10,000 honest passages",
     "recall": "evasions that were noticed",
     "precision": "accusations that were right",
     "evasion_rate": "got through without paying",

@@ -33,7 +33,7 @@ export function rowsOf({ truth = [], records = [], verdict = null }, silent) {
     if (what) used.add(`${what.n}/${what.at}`);
     const waits = result === "open" || (result === "missed" && silent);
     const [word, tone] = waits ? VERDICTS.open : VERDICTS[result] || [String(result).replaceAll("_", " "), "calm"];
-    const note = waits ? (silent ? "The network is cut: what the gate has to say waits in it." : "no word yet") : "";
+    const note = waits ? (silent ? "The network is cut: what the gate has to say waits in it." : "The gate has said nothing yet.") : "";
     rows.push({ key: what ? `t${what.n}/${what.at}` : `r${record.boot}/${record.seq}`, at: what?.at ?? record.at, verdict: word, tone, result, said: record ? whole(record) : null, truth: what, note });
   }
   for (const one of truth) {
@@ -171,7 +171,7 @@ export class Account {
       if (row.said) this.fillSaid(shown.said, row.said, beams, row.result);
       else node("p", "nothing soft", shown.said, row.note || "nothing irregular");
     }
-    const happenedKey = row.truth ? `${row.truth.what}/${row.truth.figure}` : row.result;
+    const happenedKey = row.truth ? `${row.truth.what}/${row.truth.figure}/${row.own ? 1 : 0}` : row.result;
     if (shown.happenedKey === happenedKey) return;
     shown.happenedKey = happenedKey;
     shown.happened.replaceChildren();
@@ -180,7 +180,7 @@ export class Account {
     node("strong", "", words, really(row.truth.what));
     const more = figure(row.truth.figure);
     if (more) words.append(` ${more}`);
-    if (row.truth.hand) node("span", "yours small", shown.happened, "sent by you");
+    if (row.truth.hand) node("span", "yours small", shown.happened, row.own ? "sent by you" : "sent by hand");
   }
 
   fillSaid(host, record, beams, result) {

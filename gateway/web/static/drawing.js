@@ -20,7 +20,10 @@ export const USUAL = {
   arm: [225, 1000, 300], stand_mm: -300, queue_mm: -1000, away_mm: 1000, width_mm: 550,
 };
 
-const HIGH_MM = 2480, CABINET_MM = 150, GAP_MM = 330;
+// Who vaults an arm is raised by its height less what their legs are drawn up (simulator/world): the tallest must not leave
+// the picture. Nobody gets over what is higher than CLIMBED_MM.
+const TALLEST_MM = 2000, DRAWN_UP_MM = 300, CLIMBED_MM = 1800;
+const HIGH_MM = 2740, CABINET_MM = 150, GAP_MM = 330;
 const NARROW_PX = 560, WIDE = [-2050, 2050], NARROW = [-1450, 1450];
 const MARKS = { wait: "M-34 0h68", ready: "M0 -34a34 34 0 1 0 .1 0", go: "M-40 0h76M8 -32l30 32l-30 32", stop: "M-30 -30L30 30M30 -30L-30 30" };
 const SAYS = { wait: "busy", ready: "present your medium", go: "go", stop: "stop" };
@@ -104,6 +107,26 @@ export class LaneDrawing {
       set(this.lampWords, "y", String(-high - (narrow ? 300 : 130)));
     }
     this.placeWaiting();
+    this.placeWords(span / width);
+  }
+
+  // What is written stays whole: labels of the ruler that the edge would cut are left out, the lamp's words break.
+  placeWords(unit) {
+    if (!this.lampWords || this.right === undefined) return;
+    for (const [x, node] of this.rulerWords) {
+      const half = node.textContent.length * 3.6 * unit;
+      set(node, "visibility", x - half < this.left || x + half > this.right ? "hidden" : "visible");
+    }
+    const words = SAYS[this.root.dataset.lamp] || "", beside = this.cabinet.to - 40, room = (this.right - beside) / unit - 4;
+    const lines = words.length * 7.4 <= room ? [words] : words.split(/ (?=\S+$)/);
+    const fits = Math.max(...lines.map((line) => line.length)) * 7.4 <= room, base = -this.cabinet.high - (fits ? 130 : 320), high = 15 * unit;
+    const x = fits ? beside : this.right - 6 * unit;
+    set(this.lampWords, "text-anchor", fits ? "start" : "end");
+    this.lampWords.replaceChildren(...lines.map((line, index) => {
+      const part = svg("tspan", { x, y: (base - (lines.length - 1 - index) * high + (fits ? ((lines.length - 1) * high) / 2 : 0)).toFixed(0) });
+      part.textContent = index < lines.length - 1 ? `${line} ` : line;
+      return part;
+    }));
   }
 
   // --- what stands there
@@ -114,7 +137,7 @@ export class LaneDrawing {
     const last = Math.max(arm[0], ...beams.map(([x]) => x));
     this.cabinet = { from: stand_mm + 60, to: last + 330, high: Math.max(1020, ...beams.map(([, z]) => z + 90)) };
     const side = this.views.includes("side"), above = this.views.includes("top");
-    const half = width_mm / 2, high = Math.max(HIGH_MM, arm[1] + 200);
+    const half = width_mm / 2, over = arm[1] > CLIMBED_MM ? 200 : TALLEST_MM - DRAWN_UP_MM + 40, high = Math.max(HIGH_MM, arm[1] + over);
     this.top = side ? -high : 0;
     this.middle = (side ? GAP_MM : 0) + half + CABINET_MM + 20;
     this.bottom = above ? this.middle + half + CABINET_MM + 30 : GAP_MM - 60;
@@ -147,7 +170,8 @@ export class LaneDrawing {
     for (let z = 500; z < high; z += 500) text(heights, "mm", 0, -z - 25, `${z / 1000} m`);
     const ruler = svg("g", { class: "ruler" }, layer);
     for (let x = -6000; x <= 6000; x += 100) path(ruler, "tick", `M${x} 0v${x % 500 ? 22 : 42}`);
-    for (let x = -6000; x <= 6000; x += 500) text(ruler, "mm middle", x, 150, `${x / 1000} m`.replace("-", "−"));
+    this.rulerWords = [];
+    for (let x = -6000; x <= 6000; x += 500) this.rulerWords.push([x, text(ruler, "mm middle", x, 150, `${x / 1000} m`.replace("-", "−"))]);
     // The far cabinet, and what is on it.
     path(layer, "cabinet", `M${from} 0V${-top + 60}Q${from} ${-top} ${from + 60} ${-top}H${to - 60}Q${to} ${-top} ${to} ${-top + 60}V0Z`);
     path(layer, "plinth", `M${from} 0v-60H${to}v60Z`);
@@ -278,7 +302,7 @@ export class LaneDrawing {
     const lamp = SAYS[moment.lamp] ? moment.lamp : "wait";
     if (this.root.dataset.lamp !== lamp) {
       this.root.dataset.lamp = lamp;
-      if (this.lampMark) { this.lampMark.setAttribute("d", MARKS[lamp]); say(this.lampWords, SAYS[lamp]); }
+      if (this.lampMark) { this.lampMark.setAttribute("d", MARKS[lamp]); this.placeWords((this.right - this.left) / (this.host.clientWidth || 1)); }
     }
     const hands = moment.hands || [];
     const broken = beams.map((_, index) => moment.beams[index] === 1);

@@ -34,7 +34,6 @@ const MEDDLING = [
 ];
 const LINKS = { unknown: "not heard yet", online: "connected", lost: "connection lost" };
 const INVITE = "Press a button, or click on a beam in the picture to break it.";
-const NOBODY = "No simulator speaks for this lane, so its controls are off; start one: gateline demo.";
 const PRODUCTS = { single: "single ride", day: "day pass" };
 
 function node(name, css, parent, text) {
@@ -61,11 +60,15 @@ class GatelineLane extends HTMLElement {
     this.device = this.getAttribute("device");
     this.steer = this.hasAttribute("steer");
     this.emulated = this.hasAttribute("emulated");
+    this.nobody = this.getAttribute("nobody"); // what is said where no simulator speaks
     this.state = {};
     this.edges = [];
+    // Whom one has sent from here: what, by the order's id.
+    this.sent = new Map();
     this.moments = new Moments({ onEdge: (edge) => this.timeline?.edge(edge), onFrame: (scene) => this.playScene(scene) });
     this.build();
     this.start();
+    showTab();
   }
 
   disconnectedCallback() {
@@ -154,12 +157,10 @@ class GatelineLane extends HTMLElement {
       button.dataset.fault = what;
       button.addEventListener("click", () => {
         const now = this.isOn(what);
-        this.command(what, "", !now, now ? `${off}: done.` : `${on}: done.`);
+        this.command(what, "", !now, `${now ? off : on}: done${what === "fire" ? ", at every gate of the site" : ""}.`);
       });
       return { what, on, off, button };
     });
-    this.told = node("p", "told-line soft", stage, INVITE);
-    this.told.setAttribute("role", "status");
   }
 
   makeToggle(parent, label, sign) {
@@ -172,12 +173,18 @@ class GatelineLane extends HTMLElement {
     return button;
   }
 
+  // Right below the buttons, so that what came of whom one sent is in sight on a phone too.
+  buildTold(stage) {
+    this.told = node("p", "told-line soft", stage, INVITE);
+    this.told.setAttribute("role", "status");
+  }
+
   buildStage(parent) {
     const stage = section(parent, "lane-stage", this.steer ? "Send somebody through" : "The gate now");
-    if (this.steer) this.buildRiders(stage);
+    if (this.steer) { this.buildRiders(stage); this.buildTold(stage); }
     const line = node("div", "state-line", stage);
     this.pill = node("span", "badge state-pill", line, "–");
-    this.words = node("span", "", line, this.emulated ? "Waiting for the first picture …" : "");
+    this.words = node("span", "state-words", line, this.emulated ? "Waiting for the first picture …" : "");
     this.linkWords = node("span", "link-words soft small", line, "connecting …");
     if (this.emulated) {
       this.stageHost = node("div", "stage-host", stage);
@@ -274,7 +281,7 @@ class GatelineLane extends HTMLElement {
     this.traced = layout.beams.map((_, index) => index).filter((index) => layout.detector !== "profile" || layout.beams[index][1] === high);
     this.drawing?.destroy();
     this.timeline?.destroy();
-    this.drawing = new LaneDrawing(this.stageHost, layout, { label: `Lane ${this.device}`, maxHeight: () => Math.max(400, innerHeight - (wall.matches ? 590 : 365)), onBeam: this.steer ? (beam) => this.toggleBeam(beam) : null });
+    this.drawing = new LaneDrawing(this.stageHost, layout, { label: `Lane ${this.device}`, maxHeight: () => Math.max(400, innerHeight - (wall.matches ? 590 : two.matches ? 400 : 445)), onBeam: this.steer ? (beam) => this.toggleBeam(beam) : null });
     this.timeline = new Timeline(this.timeHost, layout.beams);
     if (this.moments.play !== null) for (const edge of this.edges) if (edge.at <= this.moments.play) this.timeline.edge(edge);
     if (this.beamSelect) {
@@ -319,10 +326,10 @@ class GatelineLane extends HTMLElement {
     this.toggleAttribute("unshown", !shown);
     for (const one of this.querySelectorAll(".rider-button, .faults button, .faults select")) one.disabled = !shown;
     if (shown) {
-      if (this.told?.textContent === NOBODY) say(this.told, INVITE);
+      if (this.told?.textContent === this.nobody) say(this.told, INVITE);
       return;
     }
-    if (this.told) say(this.told, NOBODY);
+    if (this.told) say(this.told, this.nobody);
     // What is drawn is the last that was seen, and may be long over.
     delete this.dataset.state;
     this.machineState = null;
@@ -340,12 +347,15 @@ class GatelineLane extends HTMLElement {
 
   async command(act, what, on, done) {
     say(this.told, "…");
-    if (act === "send") { this.sentAt = this.state.scene?.at ?? Date.now(); this.sentWhat = what; }
     try {
       const answer = await fetch(`/v1/devices/${encodeURIComponent(this.device)}/world`, {
         method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ do: act, what, on }),
       });
-      if (answer.ok) { say(this.told, done); return; }
+      if (answer.ok) {
+        if (act === "send") this.sent.set((await answer.json()).id, what);
+        say(this.told, done);
+        return;
+      }
       const problem = await answer.json().catch(() => ({}));
       say(this.told, problem.detail || `That did not work (${answer.status}).`);
     } catch {
@@ -395,6 +405,7 @@ class GatelineLane extends HTMLElement {
     this.accountDue = false;
     this.accounted = now;
     const rows = rowsOf(this.state, this.isOn("network") || this.state.link === "lost");
+    for (const row of rows) row.own = Boolean(row.truth?.hand) && this.sent.has(row.truth.hand);
     this.account.showScore(this.state.verdict);
     this.account.show(rows, this.layout?.beams);
     for (const row of [...rows].reverse()) {
@@ -415,13 +426,16 @@ class GatelineLane extends HTMLElement {
   // What came of whom one has sent, also for who hears the page.
   tellOwn(rows) {
     if (!this.told) return;
-    const own = rows.find((row) => row.truth?.hand && row.truth.at > (this.sentAt ?? Infinity) - 500);
-    const key = own && `${own.key}/${own.result}/${own.said?.seq ?? ""}`;
-    if (!own || own.result === "open" || key === this.ownTold) return;
+    // Of a tailgater and the friend who pays, the tailgater.
+    const own = rows.find((row) => row.own && !(this.sent.get(row.truth.hand) === "tailgater" && row.truth.what.startsWith("passed")));
+    const key = own && `${own.key}/${own.result}/${own.note}/${own.said?.seq ?? ""}`;
+    if (!own || key === this.ownTold) return;
     this.ownTold = key;
+    const sent = this.sent.get(own.truth.hand);
+    if (own.note) { say(this.told, `Your ${sent} ${really(own.truth.what)}. ${own.note}`); return; }
     const beams = [...new Set((own.said?.trace || []).map(([, beam]) => beam))].sort((a, b) => a - b);
     const said = own.said ? `the gate reported ${SAID[own.said.what] || own.said.what}, ${own.said.confidence} % sure${beams.length ? `, by beams ${beams.join(", ")}` : ""}` : "the gate reported nothing irregular";
-    say(this.told, `Your ${this.sentWhat} ${really(own.truth.what)}: ${said}. ${own.result === "honest" ? "" : `${own.verdict[0].toUpperCase()}${own.verdict.slice(1)}.`}`.trim());
+    say(this.told, `Your ${sent} ${really(own.truth.what)}: ${said}. ${own.result === "honest" ? "" : `${own.verdict[0].toUpperCase()}${own.verdict.slice(1)}.`}`.trim());
   }
 
   showRecords() {
@@ -443,6 +457,14 @@ function described(record) {
   if (record.kind === "irregular") return ["irregular", `${SAID[record.what] || record.what} (${record.way}), ${record.confidence} % sure`, record.at];
   if (record.kind === "tally") return ["counted", `${record.entries} entries, ${record.exits} exits together`, record.to];
   return [record.kind === "device" ? "notice" : record.kind, String(record.what || "").replaceAll("_", " "), record.at];
+}
+
+// The strip of lanes may be longer than a phone is wide: it is scrolled, never the page, so that this lane's tab is in sight.
+function showTab() {
+  const tab = document.querySelector(".lane-nav a[aria-current]"), strip = tab?.closest("ul");
+  if (!strip) return;
+  const at = tab.getBoundingClientRect(), whole = strip.getBoundingClientRect();
+  strip.scrollLeft += at.left + at.width / 2 - whole.left - whole.width / 2;
 }
 
 // A button's picture: the rider as the lane draws them.
