@@ -27,6 +27,7 @@ LETTERS: Final = ("A", "B")
 _FONT: Final = "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif"
 _TEXT: Final = 13
 _SMALL: Final = 12
+_EDGE: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +115,16 @@ class _Drawing:
 
     def svg(self, label: str) -> str:
         """The whole; ``label`` says what it shows to whoever doesn't see it."""
-        ground = "" if self.inks.ground == "none" else f'<rect width="100%" height="100%" fill="{self.inks.ground}"/>'
+        # Saved, it may be laid on any ground: its own reaches a little further than what is drawn.
+        saved = self.inks.ground != "none"
+        edge = _EDGE if saved else 0
+        left, width, height = -edge, self.width + 2 * edge, math.ceil(self.y) + 2 * edge
+        ground = ""
+        if saved:
+            ground = f'<rect x="{left}" y="{left}" width="{width}" height="{height}" fill="{self.inks.ground}"/>'
         return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width} {math.ceil(self.y)}" '
-            f'width="{self.width}" height="{math.ceil(self.y)}" font-family="{_FONT}" role="img" '
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{left} {left} {width} {height}" '
+            f'width="{width}" height="{height}" font-family="{_FONT}" role="img" '
             f'aria-label="{escape(label)}">{ground}{"".join(self._parts)}</svg>'
         )
 

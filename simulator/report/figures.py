@@ -7,6 +7,7 @@ that it can be searched, read aloud and edited.
 import io
 from collections.abc import Callable, Sequence
 from typing import Any
+from xml.sax.saxutils import quoteattr
 
 import matplotlib as mpl
 import numpy as np
@@ -17,6 +18,7 @@ from simulator.report.runs import Run
 
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#6b7280"
 _COLOURS = (BLUE, ORANGE)
+LETTERS = ("A", "B")
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "gateline",
@@ -25,6 +27,7 @@ _STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
+    "figure.facecolor": "white",
 }
 # Without it the same run is the same bytes, and no address stands in the file.
 _NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
@@ -33,16 +36,19 @@ _LANES_SHOWN = 16
 Draw = Callable[[Axes, Sequence[Run]], None]
 
 
-def svg(draw: Draw, runs: Sequence[Run], rows: int = 4) -> str:
-    """One figure; `rows` is about how many lines of bars it has to hold."""
+def svg(draw: Draw, runs: Sequence[Run], says: str, rows: int = 4) -> str:
+    """One figure; `says` is its alternative text, and `rows` about how many lines of bars it has to hold.
+
+    As narrow as a phone lets its letters be read. Its ground is white wherever it is shown once it is saved.
+    """
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(7.2, min(9.0, 1.2 + 0.34 * max(3, rows))), layout="constrained")
+        figure = Figure(figsize=(4.8, min(9.0, 1.5 + 0.25 * max(3, rows))), layout="constrained")
         axes = figure.add_subplot()
         draw(axes, runs)
         out = io.StringIO()
-        figure.savefig(out, format="svg", transparent=True, metadata=_NO_METADATA)
+        figure.savefig(out, format="svg", metadata=_NO_METADATA)
     text = out.getvalue()
-    return text[text.index("<svg") :]
+    return text[text.index("<svg") :].replace("<svg ", f'<svg role="img" aria-label={quoteattr(says)} ', 1)
 
 
 def _bars(
@@ -70,7 +76,12 @@ def _bars(
     axes.invert_yaxis()
     axes.grid(axis="x", color="#e5e7eb")
     if len(values) > 1:
-        axes.legend(frameon=False, fontsize=9, loc="best")
+        _legend(axes)
+
+
+def _legend(axes: Axes) -> None:
+    """Above the bars, never on them."""
+    axes.legend(frameon=False, fontsize=9, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2)
 
 
 def _spread(shown: Sequence[tuple[float, float, float]]) -> list[list[float]]:
@@ -79,7 +90,13 @@ def _spread(shown: Sequence[tuple[float, float, float]]) -> list[list[float]]:
 
 
 def _labels(runs: Sequence[Run]) -> list[str]:
-    return [run.title for run in runs]
+    """What the runs of a figure are called: by letter where there are two, which may be of one name."""
+    return [named(runs, number) for number in range(len(runs))]
+
+
+def named(runs: Sequence[Run], number: int) -> str:
+    """A run's name among these."""
+    return f"{LETTERS[number]}: {runs[number].title}" if len(runs) > 1 else runs[number].title
 
 
 def _share(figure: dict[str, float | None] | None) -> tuple[float, float, float] | None:
@@ -112,7 +129,7 @@ def recall(axes: Axes, runs: Sequence[Run]) -> None:
     """Which evasions are noticed."""
     names = names_of(runs, "by_evasion", "evasions")
     column = [[_share(run.card["by_evasion"].get(n, {}).get("recall")) for n in names] for run in runs]
-    _bars(axes, names, column, _labels(runs))
+    _bars(axes, [name.replace("_", " ") for name in names], column, _labels(runs))
     axes.set_xlabel("evasions that were noticed, % (95 %)")
     axes.set_xlim(0, 100)
 
@@ -135,23 +152,23 @@ def throughput(axes: Axes, runs: Sequence[Run]) -> None:
             if flow:
                 middle = place + (number - (len(runs) - 1) / 2) * height
                 axes.vlines(flow["mean"], middle - height * 0.45, middle + height * 0.45, color="#111827", linewidth=2)
-    axes.set_xlabel("persons a minute: busiest quarter hour (bar), over the run (stroke)")
+    axes.set_xlabel("persons a minute: busiest quarter hour (bar),\nover the run (stroke)")
 
 
 def waiting(axes: Axes, runs: Sequence[Run]) -> None:
     """How long riders waited: the share who were at the first beam within so many seconds."""
-    for run, colour in zip(runs, _COLOURS, strict=False):
+    for run, label, colour in zip(runs, _labels(runs), _COLOURS, strict=False):
         ordered = sorted(run.waits_s.items())
         seconds = np.array([0] + [wait + 1 for wait, _ in ordered])
         share = np.concatenate([[0.0], np.cumsum([count for _, count in ordered]) / run.waits_s.total() * 100])
-        axes.step(seconds, share, where="post", color=colour, label=run.title)
+        axes.step(seconds, share, where="post", color=colour, label=label)
     axes.set_xlabel("seconds from arrival to the first beam")
     axes.set_ylabel("riders, %")
     axes.set_ylim(0, 100)
     axes.set_xlim(left=0)
     axes.grid(color="#e5e7eb")
     if len(runs) > 1:
-        axes.legend(frameon=False, fontsize=9)
+        _legend(axes)
 
 
 def confusion(axes: Axes, runs: Sequence[Run]) -> None:
@@ -167,8 +184,8 @@ def confusion(axes: Axes, runs: Sequence[Run]) -> None:
             if counts[row, column]:
                 colour = "white" if shares[row, column] > 0.6 else "black"
                 axes.text(column, row, f"{counts[row, column]:,.0f}", ha="center", va="center", color=colour)
-    axes.set_xticks(range(len(whats)), whats, rotation=30, ha="right")
-    axes.set_yticks(range(len(outcomes)), outcomes)
+    axes.set_xticks(range(len(whats)), [what.replace("_", " ") for what in whats], rotation=30, ha="right")
+    axes.set_yticks(range(len(outcomes)), [outcome.replace("_", " ") for outcome in outcomes])
     axes.set_xlabel("what the gate reported")
     axes.set_ylabel("what the rider did")
     axes.spines[:].set_visible(False)

@@ -8,6 +8,7 @@ a table beside it, so nobody needs to see colours.
 import base64
 import csv
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -71,9 +72,11 @@ def render(runs: Sequence[Run]) -> str:
     """The whole page about one run, or two side by side."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     environment.filters["number"] = _number
+    environment.filters["spoken"] = lambda name: name.replace("_", " ")
+    environment.filters["brief"] = _brief
     template = environment.from_string(files("simulator.report").joinpath("page.html").read_text(encoding="utf-8"))
     title = " against ".join(run.title for run in runs)
-    return template.render(title=title, runs=runs, sections=sections(runs))
+    return template.render(title=title, runs=runs, letters=figures.LETTERS, sections=sections(runs))
 
 
 def sections(runs: Sequence[Run]) -> list[Section]:
@@ -125,7 +128,14 @@ def _evidence(runs: Sequence[Run]) -> Table:
 
 
 def _of(runs: Sequence[Run], run: Run) -> str:
-    return f" ({run.title})" if len(runs) > 1 else ""
+    """Two runs may be of one scenario and seed, with other firmware: their letters tell them apart."""
+    number = next(number for number, one in enumerate(runs) if one is run)
+    return f" ({figures.named(runs, number)})" if len(runs) > 1 else ""
+
+
+def _brief(head: str) -> str:
+    """A column's head as the page has it: the run by its letter, whose name stands above."""
+    return re.sub(r" \(([AB]): .*\)$", r" \1", head, flags=re.DOTALL)
 
 
 def _figure(figure: dict[str, Any] | None, factor: float = 100) -> tuple[float | None, float | None, float | None]:
@@ -147,8 +157,13 @@ def _shares(name: str, title: str, text: str, keys: tuple[str, str, str, str], r
     columns = (count.replace("_", " "), "%", "low", "high")
     table = Table((head, *(f"{column}{_of(runs, run)}" for run in runs for column in columns)), rows)
     draw = figures.accused if name == "accused" else figures.recall
-    svg = figures.svg(draw, runs, len(names) * len(runs)) if names else ""
+    svg = figures.svg(draw, runs, _says(title), len(names) * len(runs)) if names else ""
     return Section(name, title, text, svg, table)
+
+
+def _says(title: str) -> str:
+    """A figure's alternative text."""
+    return f"{title} A figure; its numbers are in a table beside it."
 
 
 def _confusion(run: Run, number: int) -> Section:
@@ -171,7 +186,9 @@ def _confusion(run: Run, number: int) -> Section:
         f"Truth against report: {run.title}",
         "Each row is what riders did, each column what the gate made of it; who was accused wrongly is in the last "
         "columns besides.",
-        figures.svg(figures.confusion, [run], len(rows) + 3) if rows else "",
+        figures.svg(figures.confusion, [run], _says(f"Truth against report: {run.title}"), len(rows) + 3)
+        if rows
+        else "",
         Table(("what the rider did", *whats, *(f"accused wrongly: {what}" for what in wrongly)), rows),
     )
 
@@ -189,7 +206,7 @@ def _throughput(runs: Sequence[Run]) -> Section:
         "throughput",
         "How many come through?",
         f"Persons a minute through each lane.{more}",
-        figures.svg(figures.throughput, runs, len(shown) * len(runs)) if names else "",
+        figures.svg(figures.throughput, runs, _says("How many come through?"), len(shown) * len(runs)) if names else "",
         Table(("lane", *(f"{column}{_of(runs, run)}" for run in runs for column in columns)), rows),
     )
 
@@ -203,7 +220,7 @@ def _waiting(runs: Sequence[Run]) -> Section:
         "waiting",
         "How long do they wait?",
         "From arrival in the queue to the first beam, of all who came so far.",
-        figures.svg(figures.waiting, runs, 8),
+        figures.svg(figures.waiting, runs, _says("How long do they wait?"), 8),
         Table(("seconds", *(f"waited{_of(runs, run)}" for run in runs)), rows),
     )
 

@@ -301,6 +301,11 @@ def test_a_saved_figure_stands_by_itself(made: Path, name: str) -> None:
         text = plots.saved(name, few)
         root = ET.fromstring(text)
         assert root.tag == "{http://www.w3.org/2000/svg}svg" and root.get("aria-label") == plots.PLOTS[name].title
+        # On any ground it stands on a white sheet of its own, a little larger than what is drawn.
+        left, top, width, height = (float(one) for one in str(root.get("viewBox")).split())
+        sheet = root[0].attrib
+        assert left == top < -8 and sheet["fill"] == "#ffffff"
+        assert [float(sheet[name]) for name in ("x", "y", "width", "height")] == [left, top, width, height]
         assert "var(" not in text and "href" not in text and text.count("http") == 1
         assert all(f"{one.name} (small," in text for one in few)
         drawn = plots.on_page(name, few, plots.NARROW)

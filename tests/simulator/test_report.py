@@ -42,7 +42,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
 
 def test_the_command_writes_one_file_that_needs_nothing_else(runs: dict[int, Path], tmp_path: Path) -> None:
     assert run("report", runs[1]) == (0, "")
-    page = (runs[1] / "report.html").read_text(encoding="utf-8")
+    page = (runs[1] / "report.html").read_text(encoding="utf-8").replace("\u00a0", " ")
     card = json.loads((runs[1] / "scorecard.json").read_text())
     assert card["conclusion"] in page
     addresses = re.findall(r"""(?:href|src|url)\s*[=(]\s*["']?([^"'\s>)]+)""", page)
@@ -64,7 +64,12 @@ def test_numbers_and_figures_can_be_saved_and_are_the_scorecards(runs: dict[int,
         rows = list(csv.reader(io.StringIO(_decoded(section.csv_link))))
         assert len(rows) == len(section.table.rows) + 1
         if section.svg:
-            assert ElementTree.fromstring(_decoded(section.svg_link)).tag.endswith("svg")
+            figure = ElementTree.fromstring(_decoded(section.svg_link))
+            assert figure.tag.endswith("svg")
+            # Saved, it says what it is, and can be read on any ground: the first thing drawn is a white sheet.
+            assert figure.get("role") == "img" and str(figure.get("aria-label")).startswith(section.title)
+            sheet = next(one for one in figure.iter("{http://www.w3.org/2000/svg}path") if one.get("style"))
+            assert sheet.get("style") == "fill: #ffffff"
     accused = list(csv.DictReader(io.StringIO(found["accused"].table.csv())))
     for row in accused:
         kind = loaded.card["by_rider_kind"][row["honest riders with"].replace(" ", "_")]
@@ -98,13 +103,21 @@ def test_waits_are_those_of_the_riders(runs: dict[int, Path]) -> None:
 def test_two_runs_stand_side_by_side(runs: dict[int, Path], tmp_path: Path) -> None:
     out = tmp_path / "both.html"
     assert run("report", runs[1], runs[2], "--out", out) == (0, "")
-    page = out.read_text(encoding="utf-8")
+    page = out.read_text(encoding="utf-8").replace("\u00a0", " ")
     for folder in runs.values():
         assert json.loads((folder / "scorecard.json").read_text())["conclusion"] in page
     parser = _Headings()
     parser.feed(page)
-    assert any("seed 1" in head for head in parser.columns)
-    assert any("seed 2" in head for head in parser.columns)
+    # On the page a column has its run's letter, in what is saved its name.
+    assert {"figure A", "figure B"} <= set(parser.columns) and "<strong>A: " in page
+    saved = next(section for section in sections([load_run(folder) for folder in runs.values()])).table.csv()
+    assert re.search(r"figure \(A: \S+, seed 1\).*figure \(B: \S+, seed 2\)", saved)
+
+
+def test_two_runs_of_one_name_are_told_apart(runs: dict[int, Path]) -> None:
+    """As when the firmware is another, and the riders are the same."""
+    for section in sections([load_run(runs[1]), load_run(runs[1])]):
+        assert len(set(section.table.head)) == len(section.table.head)
 
 
 def test_several_seeds_count_all_their_riders_waits(tmp_path: Path) -> None:

@@ -169,7 +169,7 @@ def _side_by_side(shown: Sequence[Shown]) -> None:
     )
     with scrolled("Figures side by side"), Node("table", css="numbers"):
         with Node("thead"), Node("tr"):
-            for head in ("figure", f"A: {first.name}", f"B: {second.name}", "B less A", "95 % intervals"):
+            for head in ("figure", f"A: {first.name}", f"B: {second.name}", "B less A, and 95 % intervals"):
                 Node("th", head, scope="col")
         with Node("tbody"):
             for name, label in parts.FIGURES.items():
@@ -179,8 +179,8 @@ def _side_by_side(shown: Sequence[Shown]) -> None:
                     Node("th", label, scope="row")
                     Node("td", parts.in_words(name, one))
                     Node("td", parts.in_words(name, two))
-                    Node("td", parts.by_how_much(name, told.value))
-                    with Node("td"):
+                    with Node("td", css="less"):
+                        Node("span", parts.by_how_much(name, told.value))
                         Node("span", told.words, "badge note" if told.apart else "badge calm")
 
 
