@@ -145,7 +145,6 @@ def test_edges_are_stepped_one_by_one_and_described(served: Served, open_page: O
     begin = start_ms(served)
     for at in times:
         page.page.keyboard.press(".")
-        page.until(AT, at)
         of_then = [edge for edge in edges if edge["at_ms"] == at]
         words = ", ".join(f"beam {edge['beam']} {'broken' if edge['blocked'] else 'clear'}" for edge in of_then)
         page.until(
@@ -157,6 +156,7 @@ def test_edges_are_stepped_one_by_one_and_described(served: Served, open_page: O
             if edge["at_ms"] <= at:
                 state[edge["beam"]] = edge["blocked"]
         page.until(f"(state) => JSON.stringify(({BROKEN})()) === JSON.stringify(state)", state)
+    page.until(AT, times[-1])
     assert times[-1] > 8_000, "the stretch followed"
     page.page.get_by_role("button", name="Previous edge").click()
     page.until(AT, times[-2])
@@ -302,7 +302,7 @@ def test_time_is_played_at_the_speed_that_was_chosen(served: Served, open_page: 
       one.start();
       const began = performance.now(), from = one.t;
       requestAnimationFrame(function look(now) {
-        if (now - began < 1500) { requestAnimationFrame(look); return; }
+        if (now - began < 800) { requestAnimationFrame(look); return; }
         one.pause();
         done((one.t - from) / (now - began));
       });
@@ -368,7 +368,6 @@ def test_a_trace_shows_beams_and_nobody(served: Served, open_page: OpenPage) -> 
     page.page.evaluate("() => document.querySelector('gateline-replay').go(-1)")
     for at, beam, blocked in TRACE:
         page.page.keyboard.press(".")
-        page.until(AT, at)
         words = f"beam {beam} {'broken' if blocked else 'clear'} at {at} ms"
         page.until("(words) => document.querySelector('.replay-edge').textContent === words", words)
     page.page.keyboard.press(",")
@@ -467,7 +466,8 @@ def test_every_size_and_scheme(
         picture = screenshots / f"replay-{size}-{scheme}.png"
         page.page.screenshot(path=picture, full_page=size == "laptop")
         assert 0 < picture.stat().st_size < 300_000
-    for rest in ("", "?device=gate-1&boot=1&seq=1&t=300"):
+    # What is chosen from is looked at in other sizes by test_all_pages.
+    for rest in [*([""] if size == "laptop" else []), "?device=gate-1&boot=1&seq=1&t=300"]:
         other = open_page(f"{served.url}/replay{rest}", viewport=viewport, color_scheme=scheme)
         other.until("() => document.querySelector('main h2, main table')")
         if rest:
@@ -485,10 +485,10 @@ def test_less_motion_is_respected(served: Served, open_page: OpenPage) -> None:
           const began = performance.now();
           requestAnimationFrame(function look(now) {
             seen.add(document.querySelector(".replay-time").textContent);
-            if (now - began < 2000) { requestAnimationFrame(look); return; }
+            if (now - began < 1200) { requestAnimationFrame(look); return; }
             one.pause();
             done(seen.size);
           });
         })"""
     )
-    assert 3 <= pictures <= 11, "some four pictures a second"
+    assert 2 <= pictures <= 7, "some four pictures a second"
