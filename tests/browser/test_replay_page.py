@@ -5,8 +5,10 @@ run's own tables.
 """
 
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -52,19 +54,29 @@ name = "in"
 name = "out"
 way = "exit"
 """
+NIGHT = """
+[scenario]
+name = "night"
+seed = 4
+duration_min = 480
+[demand]
+entries_per_h = 30
+[[lane]]
+name = "in"
+"""
 TRACE = [[0, 0, 1], [140, 1, 1], [280, 2, 1], [300, 0, 0], [420, 3, 1], [440, 1, 0], [580, 2, 0], [720, 3, 0]]
 
 
 @dataclass
 class Served:
-    """A gateway with one run, `yard`, and what is in its tables."""
+    """A gateway with a run, `yard`, a long and quiet one, `night`, and what is in their tables."""
 
     url: str
     runs: Path
     device: dict[str, Any]
 
-    def rows(self, table: str, lane: str = "in") -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = pq.read_table(self.runs / "yard" / f"{table}.parquet").to_pylist()
+    def rows(self, table: str, lane: str = "in", run: str = "yard") -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = pq.read_table(self.runs / run / f"{table}.parquet").to_pylist()
         return [row for row in found if row["lane"] == lane]
 
     def address(self, **values: Any) -> str:
@@ -75,9 +87,10 @@ class Served:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("replay")
     runs = folder / "runs"
-    for name in ("yard", "damaged"):
+    for name, scenario in (("yard", SCENARIO), ("night", NIGHT)):
         (runs / name).mkdir(parents=True)
-        execute(build(parse(SCENARIO, Path("yard.toml")), Path()), Options(), folder=runs / name)
+        execute(build(parse(scenario, Path(f"{name}.toml")), Path()), Options(), folder=runs / name)
+    shutil.copytree(runs / "yard", runs / "damaged")
     edges = runs / "damaged" / "edges.parquet"
     edges.write_bytes(edges.read_bytes()[:500])
     backend = EmbeddedGateway(folder / "gateway", runs=runs)
@@ -164,6 +177,36 @@ def test_the_first_and_the_last_edge_are_ends_and_that_is_said(served: Served, o
     page.until(READ)
     page.page.keyboard.press(",")
     page.until("() => document.querySelector('[aria-live=polite]').textContent === 'No edge comes before this.'")
+
+
+def test_in_a_long_run_no_edge_is_stepped_over_however_far_it_is(served: Served, open_page: OpenPage) -> None:
+    times = sorted({edge["at_ms"] for edge in served.rows("edges", run="night")})
+    between = [(before, after) for before, after in pairwise(times) if after - before > 30_000]
+    gaps = sorted(between, key=lambda gap: gap[0] - gap[1])[:4] + between[3:60:7]
+    assert gaps[0][1] - gaps[0][0] > 300_000 and len(gaps) == 13
+    page = open_page(served.address(run="night", lane="in", t=0), viewport=LAPTOP)
+    page.until(READ)
+    step = """([from, to, way]) => new Promise((done) => {
+      const one = document.querySelector("gateline-replay");
+      one.go(from);
+      one.pending.then(() => one.step(way));
+      const began = performance.now();
+      (function look() {
+        if (one.t !== from || performance.now() - began > 10000) done(one.t); else requestAnimationFrame(look);
+      })();
+    })"""
+    for before, after in gaps:
+        assert page.page.evaluate(step, [before, after, 1]) == after
+        assert page.page.evaluate(step, [after, before, -1]) == before
+    # Somebody scrubs faster than can be read: what is read in the end is where they are.
+    page.page.evaluate(
+        """() => {
+          const one = document.querySelector("gateline-replay");
+          for (let part = 0; part < 20; part++) one.go(Math.round((one.end * part) / 20), true);
+        }"""
+    )
+    page.until("() => { const { stretch, t } = document.querySelector('gateline-replay'); return stretch.has(t); }")
+    assert page.page.locator(".replay-problem").is_hidden() and page.complaints == []
 
 
 def test_a_link_opens_the_same_moment(served: Served, open_page: OpenPage) -> None:
@@ -289,6 +332,24 @@ def test_the_moments_worth_a_look_are_found(served: Served, open_page: OpenPage)
     assert page.page.inner_text(".replay-look-words").startswith("From the beginning again: 1 of ")
 
 
+def test_marks_that_would_hide_each_other_are_counted(served: Served, open_page: OpenPage) -> None:
+    page = open_page(f"{served.url}/replay", viewport=PHONE)
+    bunches = """async () => {
+      const player = [...document.scripts].find((one) => one.src.endsWith("/replay.js")).src;
+      const { bunched } = await import(new URL("replay-strips.js", player));
+      const matches = ["true", "false", "missed", "phantom", "repeated", "unseen"];
+      const moments = Array.from({ length: 6000 }, (_, n) => ({ at_ms: n * 6, match: matches[n % 6] }));
+      return bunched([...moments, { at_ms: 36000, match: "true" }], 36000, 360);
+    }"""
+    found = page.page.evaluate(bunches)
+    assert len(found) == 40 and [one["at"] for one in found] == [9 * n for n in range(40)]
+    totals = [sum(one[form] for one in found) for form in ("right", "wrong", "missed")]
+    assert totals == [2001, 2000, 2000] and {one["wrong"] for one in found} == {50}
+    # Days, times and names stay whole on a phone.
+    cell = "() => [...document.querySelectorAll('td.replay-gate a')].map((one) => one.getClientRects().length)"
+    assert page.until(f"() => ({cell})().length") and set(page.page.evaluate(cell)) == {1}
+
+
 def test_another_lane_is_chosen(served: Served, open_page: OpenPage) -> None:
     page = open_page(f"{served.url}/replay", viewport=LAPTOP)
     page.page.get_by_role("link", name="yard", exact=True).click()
@@ -316,6 +377,13 @@ def test_a_trace_shows_beams_and_nobody(served: Served, open_page: OpenPage) -> 
     assert page.page.locator(".body").count() == 0, "no body is made up"
     assert not page.page.locator(".lane-drawing .lamp").first.is_visible(), "nor a lamp or an arm"
     assert "site yard" in page.page.inner_text(".replay-record")
+    # Of a beam that is not known it isn't said that it is whole.
+    unknown = """() => {
+      const one = document.querySelector("gateline-replay");
+      one.drawing.show({ ...one.stretch.momentAt(0), beams: [null, 0, 1, 0] });
+      return [...document.querySelectorAll(".dot")].map((dot) => dot.className.baseVal);
+    }"""
+    assert page.page.evaluate(unknown) == ["dot unknown", "dot", "dot broken", "dot"]
     other = open_page(page.page.url, viewport=LAPTOP)
     other.until(TIME_IS, "580 ms after the first edge")
     other.until(f"() => JSON.stringify(({BROKEN})()) === '[0,0,0,1]'")
@@ -359,6 +427,7 @@ def test_what_cannot_be_replayed_is_said(query: dict[str, Any], says: str, serve
           .some((one) => !one.hidden && one.textContent.includes(says))""",
         says,
     )
+    assert not page.page.get_by_role("button", name="play").is_visible(), "there is nothing to play"
 
 
 def look(page: Watched, served: Served, scanner: Axe) -> None:

@@ -232,7 +232,7 @@ def _runs(offer: Offer, replays: Replays) -> None:
                 with Node("tr"):
                     with Node("td"):
                         Node("a", one.name, href=address(run=one.name))
-                    Node("td", _when(one.written_ms))
+                    _when_cell(one.written_ms)
                     kept = [words for words, there in (("beams", one.edges), ("riders' ways", one.walks)) if there]
                     Node("td", " and ".join(kept) or "verdicts only")
     if len(offer.runs) > RUNS_SHOWN:
@@ -252,20 +252,28 @@ def _traces(offer: Offer, newer: str) -> None:
         with Node("tbody"):
             for row in offer.traces:
                 with Node("tr"):
-                    with Node("td"):
+                    with Node("td", css="replay-gate"):
                         Node(
                             "a",
                             str(row["device"]),
                             href=address(device=row["device"], boot=row["boot"], seq=row["seq"]),
                             aria_label=f"{row['device']}, {VERDICTS[row['what']]}, {_when(row['at'], seconds=True)}",
                         )
-                    Node("td", _when(row["at"], seconds=True))
+                    _when_cell(row["at"], seconds=True)
                     Node("td", VERDICTS[row["what"]])
-                    Node("td", f"{row['confidence']} %")
+                    Node("td", f"{row['confidence']} %", "replay-sure")
                     Node("td", str(len(row["trace"])), "number")
     with Node("p", css="row replay-more"):
         Node("span", f"The latest {TRACES_SHOWN} at most; /v1/replays/traces lists all.", "soft")
         Node("a", "Look for newer ones", href=newer)
+
+
+def _when_cell(epoch_ms: int, seconds: bool = False) -> None:
+    """Day and time may stand below each other, and each stays whole."""
+    day, time = _when(epoch_ms, seconds).split(" ")
+    with Node("td", css="replay-when"):
+        Node("span", day)
+        Node("span", time)
 
 
 def _when(epoch_ms: int, seconds: bool = False) -> str:

@@ -99,6 +99,13 @@ export class LaneDrawing {
     set(this.root, "viewBox", `${this.left} ${this.top} ${span} ${this.bottom - this.top}`);
     const floor = { x: this.left, width: span };
     for (const node of this.full) for (const key in floor) set(node, key, String(floor[key]));
+    if (this.lampWords) {
+      // Beside the lamp, or above it where there is no room beside.
+      const { to, high } = this.cabinet, narrow = width < NARROW_PX;
+      toggle(this.lampWords, "middle", narrow);
+      set(this.lampWords, "x", String(narrow ? to - 170 : to - 40));
+      set(this.lampWords, "y", String(-high - (narrow ? 300 : 130)));
+    }
     this.placeWaiting();
     this.placeWords(span / width);
   }
@@ -176,7 +183,7 @@ export class LaneDrawing {
     svg("circle", { class: "glow", r: 130 }, this.lamp);
     svg("circle", { class: "light", r: 84 }, this.lamp);
     this.lampMark = path(this.lamp, "mark", MARKS.wait);
-    this.lampWords = text(layer, "lamp-words", to - 40, -top - 130, "");
+    this.lampWords = text(layer, "lamp-words", 0, 0, "");
     this.armSide = svg("g", { class: `arm ${make}` }, layer);
     this.people = svg("g", { class: "people" }, layer);
     this.armNear = svg("g", { class: `arm near ${make}` }, layer);
@@ -302,6 +309,7 @@ export class LaneDrawing {
     beams.forEach((_, index) => {
       if (this.dots) {
         toggle(this.dots[index].dot, "broken", broken[index]);
+        toggle(this.dots[index].dot, "unknown", moment.beams[index] === null);
         set(this.dots[index].hand, "visibility", hands.includes(`beam ${index}`) ? "visible" : "hidden");
       }
     });

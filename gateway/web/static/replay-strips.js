@@ -79,22 +79,19 @@ export function drawBeams(canvas, box, { stretch, view: [from, to], t, epoch, tr
     const y = AXIS_PX + beam * ROW_PX;
     context.fillStyle = colour.soft;
     context.fillText(`beam ${beam}`, 2, y + ROW_PX / 2);
+    // Until its first edge nobody knows how such a beam stood: no line says that it was whole.
+    const known = stretch.before[beam] === null ? stretch.ofBeam[beam][0]?.[0] ?? stretch.to : stretch.from;
     context.fillStyle = colour.floor;
-    // No line where nothing is known: it would strike out the words.
-    const known = stretch.before[beam] === null ? (stretch.ofBeam[beam][0]?.[0] ?? stretch.to) : stretch.from;
-    const line = x(clip(Math.max(known, stretch.from)));
-    context.fillRect(line, y + ROW_PX / 2 - 1, Math.max(0, x(clip(stretch.to)) - line), 2);
+    context.fillRect(x(clip(known)), y + ROW_PX / 2 - 1, Math.max(0, x(clip(stretch.to)) - x(clip(known))), 2);
     context.fillStyle = colour["beam-lit"];
     for (const [since, until] of stretch.barsOf(beam)) {
       if (until < from || since > to) continue;
       const start = x(clip(since));
       context.fillRect(start, y + 4, Math.max(1.5, x(clip(until)) - start), ROW_PX - 8);
     }
-    if (stretch.before[beam] === null) {
-      if (known > from) {
-        context.fillStyle = colour.soft;
-        context.fillText("not known", x(clip(from)) + 4, y + ROW_PX / 2);
-      }
+    if (known > stretch.from && known > from) {
+      context.fillStyle = colour.soft;
+      context.fillText("not known", x(clip(stretch.from)) + 4, y + ROW_PX / 2);
     }
   }
   if (truth) drawTruth(context, AXIS_PX + beams * ROW_PX + 4, { stretch, x, clip, from, to, colour });
@@ -178,6 +175,32 @@ export function mark(context, x, y, form, colour) {
 export const formOf = (match) => (match === "true" || match === "repeated" ? "right" : match === "missed" || match === "unseen" ? "missed" : "wrong");
 
 export const OVERVIEW_PX = 78;
+const BUNCH_PX = 9, MARK_PX = 18, ROOM_PX = 18;
+
+// Marks that would hide each other are counted in bunches: [place in px, right, wrong, missed] each.
+export function bunched(moments, to_ms, width) {
+  const found = new Map();
+  for (const one of moments) {
+    const bunch = Math.floor(Math.min(width - 1, (one.at_ms / to_ms) * width) / BUNCH_PX);
+    if (!found.has(bunch)) found.set(bunch, { at: bunch * BUNCH_PX, right: 0, wrong: 0, missed: 0 });
+    found.get(bunch)[formOf(one.match)]++;
+  }
+  return [...found.values()];
+}
+
+// A column a bunch: accused rightly hollow, wrongly filled, as their marks are; a ring where an evasion was missed.
+function drawBunches(context, bunches, colour) {
+  const most = Math.max(...bunches.map((one) => one.right + one.wrong)), unit = (ROOM_PX - 2) / Math.max(1, most);
+  for (const { at, right, wrong } of bunches) {
+    const high = right * unit, over = wrong * unit;
+    context.fillStyle = colour.stop;
+    context.fillRect(at + 1, ROOM_PX - high - over, BUNCH_PX - 2, over);
+    context.strokeStyle = colour.go;
+    context.lineWidth = 1.5;
+    if (right) context.strokeRect(at + 1.75, ROOM_PX - high + 0.75, BUNCH_PX - 3.5, Math.max(1, high - 1.5));
+  }
+  for (const { at, missed } of bunches) if (missed) mark(context, at + BUNCH_PX / 2, 10, "missed", colour);
+}
 
 export function drawOverview(canvas, box, { overview, view: [from, to], t, epoch, colour, scale }) {
   const width = box / scale, context = sized(canvas, width, OVERVIEW_PX, scale), x = (ms) => (ms / overview.to_ms) * width;
@@ -193,8 +216,11 @@ export function drawOverview(canvas, box, { overview, view: [from, to], t, epoch
   context.strokeStyle = colour.accent;
   context.lineWidth = 2;
   context.strokeRect(start - 1, 20, stop - start + 2, base - 20);
-  for (const one of overview.moments) if (formOf(one.match) === "right") mark(context, x(one.at_ms), 10, "right", colour);
-  for (const one of overview.moments) if (formOf(one.match) !== "right") mark(context, x(one.at_ms), 10, formOf(one.match), colour);
+  if (overview.moments.length * MARK_PX > width) drawBunches(context, bunched(overview.moments, overview.to_ms, width), colour);
+  else {
+    for (const one of overview.moments) if (formOf(one.match) === "right") mark(context, x(one.at_ms), 10, "right", colour);
+    for (const one of overview.moments) if (formOf(one.match) !== "right") mark(context, x(one.at_ms), 10, formOf(one.match), colour);
+  }
   context.fillStyle = colour.accent;
   context.fillRect(x(t) - 1, 18, 2, base - 16);
   context.font = "12px system-ui, sans-serif";

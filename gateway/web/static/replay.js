@@ -30,7 +30,7 @@ async function ask(path, values) {
     answer = await fetch(`${path}?${new URLSearchParams(values)}`);
     found = await answer.json();
   } catch {
-    throw new Error("The gateway does not answer. Move in time to ask again.");
+    throw new Error("The gateway does not answer.");
   }
   if (!answer.ok) throw new Error(found.detail ?? "The gateway did not answer as it should.");
   return found;
@@ -55,7 +55,7 @@ class GatelineReplay extends HTMLElement {
     this.themes.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
     this.sizes = new ResizeObserver(() => this.paint());
     this.sizes.observe(this);
-    this.begin().catch((error) => this.fail(error));
+    this.open();
   }
 
   disconnectedCallback() {
@@ -148,6 +148,22 @@ class GatelineReplay extends HTMLElement {
 
   // --- what is read
 
+  // Where nothing can be shown there is nothing to press, but to try once more.
+  async open() {
+    const parts = [...this.querySelectorAll("section")];
+    try {
+      this.fail(null);
+      for (const part of parts) part.hidden = false;
+      await this.begin();
+    } catch (error) {
+      for (const part of parts) part.hidden = true;
+      this.fail(error);
+      const again = make("button", "action quiet", "Read again", { type: "button" });
+      again.addEventListener("click", () => this.open());
+      this.problem.append(" ", again);
+    }
+  }
+
   async begin() {
     if (this.trace) return this.beginTrace();
     say(this.caption, "Reading the run …");
@@ -202,16 +218,21 @@ class GatelineReplay extends HTMLElement {
   // Read what the view needs and is not there, a little around it too. One request at a time.
   async read() {
     if (this.trace || this.covered()) return;
-    if (this.reading) { this.again = true; return; }
+    if (this.reading) { this.again = true; return this.pending; }
     this.reading = true;
+    return this.pending = this.readView();
+  }
+
+  async readView() {
     const around = Math.min(AROUND_MS, Math.max(0, (LOAD_MAX_MS - this.length) / 2));
     const from = Math.max(0, Math.floor(this.view[0] - around)), to = Math.ceil(Math.min(this.view[1] + around, from + LOAD_MAX_MS));
     const view = this.view.join();
     this.classList.add("reading");
     try {
       const found = stretchOf(await ask("/v1/replays/stretch", { ...this.source, from, to }));
-      // Where edges are too many, what is wanted first is around the moment.
-      if (!found.has(this.t) && found.to < this.t) {
+      // Where edges are too many, what is wanted first is around the moment: if it still is in what was asked for. Meanwhile
+      // somebody may have gone elsewhere, and then it is read next.
+      if (!found.whole && found.to < this.t && this.t < to) {
         this.stretch = stretchOf(await ask("/v1/replays/stretch", { ...this.source, from: Math.max(0, Math.floor(this.t - 1000)), to }));
       } else this.stretch = found;
       this.tried = view;
@@ -240,8 +261,9 @@ class GatelineReplay extends HTMLElement {
   fail(error) {
     this.problem.hidden = !error;
     if (!error) return;
-    this.problem.textContent = error.message;
-    say(this.caption, "");
+    say(this.problem, error.message);
+    say(this.caption, this.stretch?.has(this.t) ? "" : "This moment could not be read. Move in time to ask again.");
+    if (this.lines && !this.stretch) this.list.replaceChildren(make("p", "soft", "Nothing could be read here."));
   }
 
   // --- time
@@ -298,23 +320,41 @@ class GatelineReplay extends HTMLElement {
     say(this.heard, this.edgeWords());
   }
 
-  // Nothing near: the overview says where the next edges are.
+  // Nothing near: the overview says in which piece of the run the next edge is, and that piece is read.
   async seek(way) {
-    const { bin_ms, edges } = this.overview;
-    let bin = Math.floor((way > 0 ? this.stretch.to : this.stretch.from) / bin_ms);
-    if (edges[bin] && !this.sought) { /* it may be in the same bin, behind what was read */ } else bin += way;
-    while (bin >= 0 && bin < edges.length && !edges[bin]) bin += way;
-    if (bin < 0 || bin >= edges.length) { say(this.heard, way > 0 ? "No edge comes behind this." : "No edge comes before this."); return; }
+    if (this.seeking) return;
+    this.seeking = true;
     const from = this.t;
-    const at = way > 0 ? Math.max(this.stretch.to, bin * bin_ms) : Math.min(this.stretch.from, (bin + 1) * bin_ms);
-    this.turn(at, way > 0 ? 0.1 : 0.9);
-    await this.read();
-    const next = way > 0 ? this.stretch.edgeAfter(from) : this.stretch.edgeBefore(from);
-    if (next) { this.go(next[0]); say(this.heard, this.edgeWords()); return; }
-    if (this.sought) { this.sought = false; return; }
-    this.sought = true;
-    await this.seek(way);
-    this.sought = false;
+    try {
+      const next = await this.edgeBeyond(way, from);
+      if (this.t !== from) return; // somebody went elsewhere meanwhile
+      if (!next) { say(this.heard, way > 0 ? "No edge comes behind this." : "No edge comes before this."); return; }
+      this.go(next[0]);
+      await this.pending;
+      if (this.t === next[0]) say(this.heard, this.edgeWords());
+    } catch (error) { this.fail(error); } finally { this.seeking = false; }
+  }
+
+  async edgeBeyond(way, t) {
+    const { bin_ms, edges } = this.overview;
+    let known = way > 0 ? this.stretch.to : this.stretch.from;
+    for (;;) {
+      let bin = Math.floor((way > 0 ? known : known - 1) / bin_ms);
+      while (bin >= 0 && bin < edges.length && !edges[bin]) bin += way;
+      if (bin < 0 || bin >= edges.length) return null;
+      let from = bin * bin_ms, to = from + bin_ms;
+      if (way > 0) { from = Math.max(from, known); to = Math.min(to, from + LOAD_MAX_MS); } else { to = Math.min(to, known); from = Math.max(from, to - LOAD_MAX_MS); }
+      let piece, found = null, at = from;
+      do {
+        piece = stretchOf(await ask("/v1/replays/stretch", { ...this.source, from: at, to }));
+        found = (way > 0 ? piece.edgeAfter(t) : piece.edgeBefore(t)) ?? found;
+        // Where there are too many edges for one answer, it is cut, and goes on where it ends.
+        if (piece.whole || (way > 0 && found) || piece.to <= at) break;
+        at = piece.to;
+      } while (at < to && this.t === t);
+      if (found || this.t !== t) return found;
+      known = way > 0 ? to : from;
+    }
   }
 
   look(name) {
@@ -372,8 +412,12 @@ class GatelineReplay extends HTMLElement {
     this.frame = requestAnimationFrame((next) => this.tick(next));
   }
 
-  async readAhead() {
+  readAhead() {
     this.reading = true;
+    this.pending = this.readOn();
+  }
+
+  async readOn() {
     const from = Math.max(0, Math.floor(Math.min(this.view[0], this.t))), to = Math.min(from + LOAD_MAX_MS, Math.ceil(this.t + Math.max(this.length, 12000 * this.speed) + AROUND_MS));
     try {
       this.stretch = stretchOf(await ask("/v1/replays/stretch", { ...this.source, from, to }));
@@ -507,7 +551,11 @@ class GatelineReplay extends HTMLElement {
   }
 
   captionWords(stretch) {
-    if (this.trace) return "A trace holds what the beams did and nothing else: no body, no arm, no rider. So none is drawn.";
+    if (this.trace) {
+      if (!this.record.trace.length) return "This record holds no edges: what the gate called irregular broke no beam that it notes.";
+      const notes = stretch.before.includes(null) ? " Of a profile only the highest row is noted, which tells bodies apart." : "";
+      return `A trace holds what the beams did and nothing else: no body, no arm, no rider. So none is drawn.${this.layout ? notes : ""}`;
+    }
     const has = (name) => this.overview.tables.includes(name);
     if (!has("walks")) return "This run was written without walks: its beams are known, its riders' ways are not, so none is drawn.";
     const gate = stretch.gateAt(this.t), bodies = stretch.bodiesAt(this.t).length;
