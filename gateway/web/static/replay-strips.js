@@ -79,22 +79,19 @@ export function drawBeams(canvas, box, { stretch, view: [from, to], t, epoch, tr
     const y = AXIS_PX + beam * ROW_PX;
     context.fillStyle = colour.soft;
     context.fillText(`beam ${beam}`, 2, y + ROW_PX / 2);
+    // Until its first edge nobody knows how such a beam stood: no line says that it was whole.
+    const known = stretch.before[beam] === null ? stretch.ofBeam[beam][0]?.[0] ?? stretch.to : stretch.from;
     context.fillStyle = colour.floor;
-    // No line where nothing is known: it would strike out the words.
-    const known = stretch.before[beam] === null ? (stretch.ofBeam[beam][0]?.[0] ?? stretch.to) : stretch.from;
-    const line = x(clip(Math.max(known, stretch.from)));
-    context.fillRect(line, y + ROW_PX / 2 - 1, Math.max(0, x(clip(stretch.to)) - line), 2);
+    context.fillRect(x(clip(known)), y + ROW_PX / 2 - 1, Math.max(0, x(clip(stretch.to)) - x(clip(known))), 2);
     context.fillStyle = colour["beam-lit"];
     for (const [since, until] of stretch.barsOf(beam)) {
       if (until < from || since > to) continue;
       const start = x(clip(since));
       context.fillRect(start, y + 4, Math.max(1.5, x(clip(until)) - start), ROW_PX - 8);
     }
-    if (stretch.before[beam] === null) {
-      if (known > from) {
-        context.fillStyle = colour.soft;
-        context.fillText("not known", x(clip(from)) + 4, y + ROW_PX / 2);
-      }
+    if (known > stretch.from && known > from) {
+      context.fillStyle = colour.soft;
+      context.fillText("not known", x(clip(stretch.from)) + 4, y + ROW_PX / 2);
     }
   }
   if (truth) drawTruth(context, AXIS_PX + beams * ROW_PX + 4, { stretch, x, clip, from, to, colour });
