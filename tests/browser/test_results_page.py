@@ -121,8 +121,9 @@ def test_one_run_says_what_its_scorecard_says(
     assert f"{said['accused_as']['passed']['tailgate']:,} ✗" in [" ".join(cell.split()[:2]) for cell in cells]
     # Numbers are there without any figure.
     accused.locator("summary").click()
-    row = accused.locator("tbody tr", has_text="suitcase").inner_text()
-    assert f"{said['by_rider_kind']['suitcase']['honest_passages']:,}" in row
+    row = accused.locator("tbody tr", has_text="suitcase")
+    row.wait_for()
+    assert f"{said['by_rider_kind']['suitcase']['honest_passages']:,}" in row.inner_text()
     lanes = (
         page.locator(".answer", has_text="How long do they wait at each lane?").locator("svg text").all_text_contents()
     )
