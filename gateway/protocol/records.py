@@ -19,6 +19,8 @@ from gateway.protocol.refusal import Reason, Refused
 MAX_EVENT_BYTES: Final = 64 * 1024
 MAX_RECORDS: Final = 64
 MAX_INTEGER: Final = 2**53 - 1
+MAX_BEAMS: Final = 24
+"""Of a lane, and so of its traces, layouts and scenes."""
 MAX_TOTAL: Final = 1_000_000
 TRANSIT_RESOLUTION_MS: Final = 250
 
@@ -38,6 +40,7 @@ NoticeKind = Literal["boot", "fault", "recovered", "fire_on", "fire_off", "stora
 Nullifier = Annotated[str, Meta(pattern=r"\A[0-9a-f]{32}\Z")]
 ServiceDay = Annotated[int, Meta(ge=0, le=100_000_000)]
 Bit = Annotated[int, Meta(ge=0, le=1)]
+Beam = Annotated[int, Meta(ge=0, le=MAX_BEAMS - 1)]
 
 
 class Passage(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="passage"):
@@ -76,7 +79,7 @@ class Irregular(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind
     way: Way
     what: IrregularKind
     confidence: Annotated[int, Meta(ge=0, le=100)]
-    trace: Annotated[list[tuple[Count, Annotated[int, Meta(ge=0, le=23)], Bit]], Meta(max_length=64)]
+    trace: Annotated[list[tuple[Count, Beam, Bit]], Meta(max_length=64)]
 
     @property
     def folds(self) -> int:

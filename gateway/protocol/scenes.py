@@ -14,10 +14,9 @@ import msgspec
 from msgspec import Meta, Struct
 
 from gateway.protocol import canonical
-from gateway.protocol.records import Bit, Count, EpochMs, Way
+from gateway.protocol.records import MAX_BEAMS, Beam, Bit, Count, EpochMs, Way
 from gateway.protocol.refusal import Reason, Refused
 
-MAX_BEAMS: Final = 24
 MAX_BODIES: Final = 16
 MAX_PARTS: Final = 24
 MAX_EDGES: Final = 64
@@ -56,7 +55,6 @@ Mm = Annotated[int, Meta(ge=-MAX_MM, le=MAX_MM)]
 Length = Annotated[int, Meta(ge=0, le=MAX_MM)]
 Word = Annotated[str, Meta(pattern=r"\A[a-z][a-z_]{0,23}\Z")]
 AgoMs = Annotated[int, Meta(ge=0, le=MAX_AGO_MS)]
-Beam = Annotated[int, Meta(ge=0, le=MAX_BEAMS - 1)]
 PartName = Annotated[str, Meta(pattern=r"\A[a-z' ]{1,24}\Z")]
 Hand = Annotated[str, Meta(pattern=r"\A[a-z0-9 ]{1,24}\Z")]
 

@@ -17,19 +17,19 @@ from nicegui import app as nicegui_app
 
 from gateway.api.problems import problem
 from gateway.web.busy import wants_a_page
-from gateway.web.frame import HELP, frame
+from gateway.web.frame import HELP, PLACES, frame
 from gateway.web.nodes import Node
 
 PATH_SHOWN: Final = 80
-WAYS: Final = (
-    ("Overview", "/", "the lanes, live; each leads to its own page"),
-    ("Replay", "/replay", "stretches of simulated runs, and recorded traces"),
-    ("Results", "/results", "how often gates were wrong in simulated runs"),
-    ("Devices", "/devices", "every gate and kiosk, and how it is"),
-    ("Privacy", "/privacy", "what is kept about anybody, and until when"),
-    (*HELP, "what to do first"),
-)
-"""Where one may go instead: name, path, what one finds there."""
+FOUND_AT: Final = {
+    "/": "the lanes, live; each leads to its own page",
+    "/replay": "stretches of simulated runs, and recorded traces",
+    "/results": "how often gates were wrong in simulated runs",
+    "/devices": "every gate and kiosk, and how it is",
+    "/privacy": "what is kept about anybody, and until when",
+    "/start": "what to do first",
+}
+"""What one finds at each place of the navigation: where one may go instead."""
 
 
 def install() -> None:
@@ -71,7 +71,7 @@ def nothing_here(title: str, sentence: str, near: Sequence[tuple[str, str]] = ()
                         Node("a", name, "action quiet", href=path)
         Node("h2", "Where to go")
         with Node("ul", css="ways"):
-            for name, path, what in WAYS:
+            for name, path in (*PLACES, HELP):
                 with Node("li"):
                     Node("a", name, href=path)
-                    Node("span", f": {what}", "soft")
+                    Node("span", f": {FOUND_AT[path]}", "soft")

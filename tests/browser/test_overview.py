@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 900}
 WALL = {"width": 1920, "height": 1080}
-MOST_BYTES = 250_000
+MOST_BYTES = 200_000
 
 LANES_SHOWN = "(count) => document.querySelectorAll('a.lane').length === count"
 LINK_SAYS = "(text) => document.querySelector('.plan-link')?.textContent.startsWith(text)"
@@ -201,7 +201,10 @@ def test_every_size_and_scheme(
         page.until(COUNTED, 30)
         page.until(IN_THE_PICTURE)
         picture = screenshots / f"live-{size}-{scheme}.png"
-        page.page.screenshot(path=picture)
+        shown = page.page.viewport_size
+        assert shown is not None
+        # Of a wall what lies above the charts: they are still empty here.
+        page.page.screenshot(path=picture, clip={"x": 0, "y": 0, **shown, "height": min(shown["height"], 960)})
         assert 0 < picture.stat().st_size < MOST_BYTES
     look(page)
 

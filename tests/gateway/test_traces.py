@@ -9,9 +9,10 @@ import pytest
 
 from firmware import config
 from firmware.lane.detector import TRACE_MAX
-from gateway.protocol.scenes import MAX_BEAMS
+from gateway.protocol.records import MAX_BEAMS
 from gateway.replay import traces
 from pytest_gateline import MakeGateLane
+from simulator.scene import frame
 from tests.gateway.conftest import Whole
 from tests.gateway.support import NOON_MS, irregular, layout, passage, scene, sealed, text
 from tests.simulator.devices_support import settings as device_settings
@@ -62,7 +63,7 @@ def test_a_trace_holds_beams_and_nothing_else(whole: Whole) -> None:
 
 
 def test_the_gateway_knows_how_many_edges_and_beams_a_gate_has() -> None:
-    assert traces.TRACE_MAX == TRACE_MAX
+    assert traces.TRACE_MAX == TRACE_MAX and frame.BEAMS_MAX == MAX_BEAMS
     values = device_settings()
     values["lane"] = {"way": "entry", "beams": MAX_BEAMS, "detector": "ordered"}
     assert config.Settings(values).beams == MAX_BEAMS

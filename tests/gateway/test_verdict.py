@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.live.verdict import FITTING, HANDS_MS, KEPT, NEAR_MS, PATIENCE_MS, SURE_MS, Verdict
+from tests.support import ROOT
 
 AT = 1_754_503_200_000
 LATER = AT + 10 * PATIENCE_MS
@@ -99,6 +100,11 @@ def test_what_hands_explain_catches_nobody_when_honest_riders_are_forgotten() ->
     for n in range(5 * KEPT):
         verdict.happened(10 + n, AT + 60_000 + 1_000 * n, "passed")
     assert results(verdict) == ["missed", "by_hand"]
+
+
+def test_the_page_says_how_near_is_near() -> None:
+    text = (ROOT / "gateway" / "web" / "static" / "account.js").read_text(encoding="utf-8")
+    assert f"paired by time, within {NEAR_MS / 1000:g} s" in text
 
 
 def test_near_is_near_to_the_millisecond() -> None:

@@ -183,6 +183,8 @@ class Whole:
         reckoning, facts = self.reckoning(), self.facts()
         assert reckoning.lost == 0, (reckoning, self.brief())
         assert reckoning.invented == 0, (reckoning, self.brief())
+        # The gates saw what happened, by whatever name; only a device that dies may have decided what nobody heard.
+        assert reckoning.misjudged <= self.station.outcomes()["unobserved"], (reckoning, self.brief())
         assert facts["duplicates_stored"] == 0, self.brief()
         assert facts["gaps"] == 0, self.brief()
 

@@ -98,7 +98,7 @@ async def first_steps(here: str) -> None:
                 "Hours of riders in seconds, without this gateway; then hold what the gates reported against what "
                 "riders really did:",
                 now.run_scenario,
-                "You will see a scorecard: of 10,000 honest riders, how many are accused. "
+                "You will see a scorecard: how many false accusations come to 10,000 honest passages. "
                 + (_READS_NO_RUNS if service.runs.folder is None else "")
                 + "It then stands among the Results, and the Replay shows every accusation.",
                 ("/results", "Results") if service.runs.folder is not None else None,

@@ -99,13 +99,6 @@ export class LaneDrawing {
     set(this.root, "viewBox", `${this.left} ${this.top} ${span} ${this.bottom - this.top}`);
     const floor = { x: this.left, width: span };
     for (const node of this.full) for (const key in floor) set(node, key, String(floor[key]));
-    if (this.lampWords) {
-      // Beside the lamp, or above it where there is no room beside.
-      const { to, high } = this.cabinet, narrow = width < NARROW_PX;
-      toggle(this.lampWords, "middle", narrow);
-      set(this.lampWords, "x", String(narrow ? to - 170 : to - 40));
-      set(this.lampWords, "y", String(-high - (narrow ? 300 : 130)));
-    }
     this.placeWaiting();
     this.placeWords(span / width);
   }
