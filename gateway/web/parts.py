@@ -1,4 +1,4 @@
-"""Small things that several pages are made of: attributes that change in place, times by the reader's own clock.
+"""Small things that several pages are made of: attributes that change in place, times by the reader's clock, commands.
 
 Rule: nothing is sent for what is the same already. What a page shows doesn't belong here.
 """
@@ -19,3 +19,11 @@ def change(node: Node, name: str, value: str | int | bool) -> None:
 def time_node(form: str = "clock", at_ms: int = 0) -> Node:
     """A time, as static/time.js shows it: ``clock``, ``ago``, ``until``, ``day`` or ``both``."""
     return Node("gateline-time", at=at_ms, form=form)
+
+
+def command(text: str) -> None:
+    """A command with a button that copies it: static/copy.js, which the page must name among its scripts."""
+    with Node("div", css="command"):
+        with Node("pre", tabindex="0", role="region", aria_label=f"Command: {text}"):
+            Node("code", text)
+        Node("button", "Copy", "action quiet", type="button", data_copy=text)

@@ -75,7 +75,7 @@ def test_an_empty_page_says_how_to_begin_and_fills_by_itself(
     assert command == f"gateline simulate scenarios/suitcases-to-the-airport.toml --out {folder}/suitcases"
     assert "95 % interval" in page.locator(".meanings").inner_text()
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page.get_by_role("button", name="Copy the command").click()
+    page.get_by_role("button", name="Copy").click()
     page.get_by_text("Copied").wait_for()
     assert page.evaluate("navigator.clipboard.readText()") == command
     try:

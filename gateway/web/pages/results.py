@@ -16,7 +16,7 @@ from nicegui import ui
 
 from gateway.results.compare import difference
 from gateway.results.folder import Listing, Run, Runs
-from gateway.web import context
+from gateway.web import context, steps
 from gateway.web.busy import patient_page
 from gateway.web.frame import frame
 from gateway.web.missing import not_found
@@ -35,7 +35,7 @@ def register() -> None:
     async def results(run: str = "", other: str = "") -> None:
         runs = context.service().runs
         listing = await _look(runs)
-        with frame(TITLE, "/results", styles=("results.css",)):
+        with frame(TITLE, "/results", styles=("results.css",), scripts=("copy.js",)):
             place = Node("div")
             with place:
                 _shown(listing, run, other)
@@ -87,8 +87,11 @@ def _list(listing: Listing) -> None:
     )
     if listing.problem:
         parts.trouble(listing.problem)
+    service = context.service()
+    folder = service.runs.folder
+    commands = steps.run_scenario(service.data, folder, {run.name for run in listing.runs})
     if not listing.runs:
-        parts.nothing_yet(context.service().runs.folder)
+        parts.nothing_yet(folder, commands)
         return
     Node("h2", "Runs")
     with Node("ul", css="grid runs"):
@@ -98,7 +101,7 @@ def _list(listing: Listing) -> None:
     if listing.left_out:
         Node("p", f"{listing.left_out} more are in the folder and not shown: beyond the latest, or named strangely.")
     Node("h2", "Make one yourself")
-    parts.how_to(context.service().runs.folder)
+    parts.how_to(commands)
 
 
 def _card(run: Run) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from nicegui import ui
 
@@ -18,6 +18,7 @@ from gateway.results.card import Figure, Scorecard
 from gateway.results.tables import TABLES, Cell, Table, reports
 from gateway.results.verdicts import ACCUSATIONS, EVASIONS, counts, is_right
 from gateway.web.nodes import Node, scrolled
+from gateway.web.parts import command
 from gateway.web.plots import LETTERS, NARROW, WIDE, Shown, busiest_lanes, on_page, percent, spoken
 
 PER_10000: Final = "false_accusations_per_10000"
@@ -27,7 +28,6 @@ FIGURES: Final = {
     "precision": "accusations that were right",
     "evasion_rate": "got through without paying",
 }
-EXAMPLE: Final = "scenarios/suitcases-to-the-airport.toml"
 
 
 def trouble(text: str) -> None:
@@ -301,7 +301,7 @@ SECTIONS: Final = (
 )
 
 
-def nothing_yet(folder: Path | None) -> None:
+def nothing_yet(folder: Path | None, commands: Sequence[str]) -> None:
     """There are no runs: how to make one, and what its figures will mean."""
     with Node("section", css="card"):
         Node("h2", "No run yet")
@@ -316,7 +316,7 @@ def nothing_yet(folder: Path | None) -> None:
                 "p",
                 "A run shows here by itself as soon as it is done. The demo makes two by itself, soon after its start.",
             )
-        how_to(folder)
+        how_to(commands)
     Node("h2", "What a run will say")
     with Node("dl", css="meanings card"):
         for term, meaning in (
@@ -333,23 +333,8 @@ def nothing_yet(folder: Path | None) -> None:
             Node("dd", meaning)
 
 
-def how_to(folder: Path | None) -> None:
-    """The command that makes a run, to be copied."""
-    where = "runs" if folder is None else quote(str(folder), safe="/ ._-")
-    name = "suitcases"
-    quoted = f"'{where}/{name}'" if " " in where else f"{where}/{name}"
-    commands = [f"gateline simulate {EXAMPLE} --out {quoted}"]
-    if folder is None:
-        commands.append("gateline gateway run --runs runs")
-    text = "\n".join(commands)
-    with Node("div", css="command"):
-        with Node("pre", tabindex="0", role="region", aria_label="Command"):
-            Node("code", text)
-        button = Node("button", "Copy", "action quiet", type="button", aria_label="Copy the command")
-        button.on(
-            "click",
-            js_handler="(event) => { const button = event.currentTarget; const text = button.parentElement"
-            ".querySelector('code').textContent; navigator.clipboard?.writeText(text)"
-            ".then(() => { button.textContent = 'Copied'; }); }",
-        )
+def how_to(commands: Sequence[str]) -> None:
+    """The commands that make a run, to be copied."""
+    for one in commands:
+        command(one)
     Node("p", "Scenarios are files to change: gateline scenario new my.toml writes one with comments.", "soft")

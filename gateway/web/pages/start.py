@@ -20,6 +20,7 @@ from gateway.web.board import Board
 from gateway.web.busy import patient_page
 from gateway.web.frame import frame
 from gateway.web.nodes import Node
+from gateway.web.parts import command
 
 TITLE: Final = "First steps"
 STYLES: Final = ("overview.css",)
@@ -73,7 +74,7 @@ async def first_steps(here: str) -> None:
             "Run the commands in a terminal, in the folder of the project; where they begin with gateline, this comes "
             "first, once in each terminal:",
         )
-        _command(steps.ACTIVATE)
+        command(steps.ACTIVATE)
         with Node("ol", css="steps"):
             _step(
                 "Start the demo",
@@ -147,15 +148,8 @@ def _step(
             Node("span", name)
             Node("span", "✓ done" if done else "to do", "badge good" if done else "badge calm")
         Node("p", what)
-        for command in commands:
-            _command(command)
+        for one in commands:
+            command(one)
         Node("p", then, "soft")
         if link is not None:
             Node("a", link[1], href=link[0])
-
-
-def _command(command: str) -> None:
-    with Node("div", css="command"):
-        with Node("pre", tabindex="0", role="region", aria_label=f"Command: {command}"):
-            Node("code", command)
-        Node("button", "Copy", "action quiet", type="button", data_copy=command)
